@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of -c, -C and -S. */
+#include <stdio.h>
+
+#include "log_helper.h"
+
+#define HEAD								\
+	"% time     seconds  usecs/call     calls    killed hypercall\n"	\
+	"------ ----------- ----------- --------- --------- ----------------\n"
+#define RULE								\
+	"------ ----------- ----------- --------- --------- ----------------\n"
+
+static void feed_call(struct log *log, const char *name, uint64_t us, uint8_t cause)
+{
+	struct guest_event e = call(name, 0, 0, 0, 0);
+
+	e.end_ns = e.start_ns + us * 1000;
+	e.cause = cause;
+	log_event(log, &e);
+}
+
+/* 3 SET_PTE of 10, 20, 30 us; 1 HALT of 40 us; 2 TS of 0 us, one of which kills. */
+static void feed(struct log *log)
+{
+	struct guest_event ts = call("TS", 0, 0, 0, 0);
+
+	ts.end_ns = ts.start_ns;
+	feed_call(log, "SET_PTE", 10, CAUSE_INT);
+	feed_call(log, "HALT", 40, CAUSE_INT);
+	feed_call(log, "SET_PTE", 20, CAUSE_INT);
+	feed_call(log, "SET_PTE", 30, CAUSE_INT);
+	log_event(log, &ts);
+	ts.end = END_KILLED;
+	log_event(log, &ts);
+}
+
+static const char *summary_of(struct log_options o)
+{
+	struct log *log = log_open(&o);
+
+	feed(log);
+	cr_assert(log_close(log));
+	return contents(o.fd);
+}
+
+#define ROW_PTE   " 60.00    0.000060          20         3           SET_PTE\n"
+#define ROW_HALT  " 40.00    0.000040          40         1           HALT\n"
+#define ROW_TS    "  0.00    0.000000           0         2         1 TS\n"
+#define ROW_TOTAL "100.00    0.000100          16         6         1 total\n"
+
+Test(log_summary, only_the_table)
+{
+	struct log_options o = test_options();
+
+	o.summary = LOG_SUMMARY_ONLY;
+	cr_assert_str_eq(summary_of(o), HEAD ROW_PTE ROW_HALT ROW_TS RULE ROW_TOTAL);
+}
+
+Test(log_summary, lines_and_table)
+{
+	static const char *const trace[] = { "HALT" };
+	struct log_options o = test_options();
+
+	o.summary = LOG_SUMMARY_BOTH;
+	o.trace = trace;
+	o.nr_trace = 1;
+	cr_assert_str_eq(summary_of(o),
+			 "HALT()\n" HEAD
+			 "100.00    0.000040          40         1           HALT\n" RULE
+			 "100.00    0.000040          40         1           total\n");
+}
+
+Test(log_summary, no_table_unless_asked)
+{
+	static const char *const trace[] = { "HALT" };
+	struct log_options o = test_options();
+
+	o.trace = trace;
+	o.nr_trace = 1;
+	cr_assert_str_eq(summary_of(o), "HALT()\n");
+}
+
+Test(log_summary, nothing_happened)
+{
+	struct log_options o = test_options();
+
+	o.summary = LOG_SUMMARY_ONLY;
+	log_close(log_open(&o));
+	cr_assert_str_eq(contents(o.fd), HEAD RULE
+			 "  0.00    0.000000           0         0           total\n");
+}
+
+Test(log_summary, sort_keys)
+{
+	static const struct { const char *key, *rows; } cases[] = {
+		{ "time", ROW_PTE ROW_HALT ROW_TS },
+		{ "min-time", ROW_HALT ROW_PTE ROW_TS },
+		{ "max-time", ROW_HALT ROW_PTE ROW_TS },
+		{ "avg-time", ROW_HALT ROW_PTE ROW_TS },
+		{ "calls", ROW_PTE ROW_TS ROW_HALT },
+		{ "name", ROW_HALT ROW_PTE ROW_TS },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct log_options o = test_options();
+		char want[1024];
+
+		o.summary = LOG_SUMMARY_ONLY;
+		o.sort = log_sort_parse(cases[i].key);
+		snprintf(want, sizeof(want), "%s%s%s", HEAD, cases[i].rows, RULE ROW_TOTAL);
+		cr_expect_str_eq(summary_of(o), want, "-S %s", cases[i].key);
+	}
+}
+
+Test(log_summary, killed_first)
+{
+	struct log_options o = test_options();
+
+	o.summary = LOG_SUMMARY_ONLY;
+	o.sort = log_sort_parse("killed");
+	cr_assert(strstr(summary_of(o), RULE ROW_TS));
+}
+
+Test(log_summary, unknown_sort_key, .exit_code = 2)
+{
+	log_sort_parse("colour");
+}
+
+Test(log_summary, everything_else_is_counted)
+{
+	struct log_options o = test_options();
+	struct guest_event e = { .kind = EVENT_TRAP, .vector = 14 };
+	struct log *log;
+	const char *out;
+
+	o.summary = LOG_SUMMARY_ONLY;
+	log = log_open(&o);
+	log_event(log, &e);
+	log_event(log, &e);
+	e.vector = 0x80;
+	log_event(log, &e);
+	e = (struct guest_event) { .kind = EVENT_IRQ, .vector = 0 };
+	log_event(log, &e);
+	e = (struct guest_event) { .kind = EVENT_REWRITE, .eip = 0x100a2c };
+	log_event(log, &e);
+	e = call("SET_PTE", 0, 0, 0, 0);
+	e.cause = CAUSE_ASYNC;
+	e.wait_ns = 2000000;
+	log_event(log, &e);
+	e = (struct guest_event) { .kind = EVENT_HCALL, .row = HCALL_ROWS, .nr = 99 };
+	log_event(log, &e);
+	log_close(log);
+
+	out = contents(o.fd);
+	cr_expect(strstr(out, "\n        2 trap 14 #PF\n        1 trap 0x80 syscall\n"
+			      "        1 irq 0\n"), "%s", out);
+	cr_expect(strstr(out, "\n        1 async, waited 0.002000 s in all\n"
+			      "        1 vmcall rewritten\n"), "%s", out);
+	cr_expect(strstr(out, "         1           (unknown)\n"), "%s", out);
+}
+
+Test(log_summary, table_is_never_colored)
+{
+	struct log_options o = test_options();
+
+	o.summary = LOG_SUMMARY_ONLY;
+	o.color = LOG_COLOR_ALWAYS;
+	cr_assert_not(strchr(summary_of(o), '\033'));
+}

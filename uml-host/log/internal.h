@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the log share among themselves (and with their unit
+ * tests).  Nothing outside uml-host/log includes this.
+ */
+#ifndef LOG_INTERNAL_H
+#define LOG_INTERNAL_H
+
+#include <time.h>
+
+#include "guest/hcalls.h"
+#include "log/log.h"
+
+/* Bytes of text in a record, even if it claims more than fit. */
+static inline size_t event_text_len(const struct guest_event *event)
+{
+	return event->text_len < EVENT_TEXT ? event->text_len : EVENT_TEXT;
+}
+
+/* line.c: one line of output, built in place.  It never overflows: what does
+ * not fit is cut off, the newline always fits. */
+#define LINE_SIZE 2048u		/* the longest text escaped, twice, and room */
+
+enum line_color { LINE_PLAIN, LINE_NAME, LINE_NOTE, LINE_TRAP, LINE_GOOD, LINE_BAD };
+
+struct line {
+	size_t len;
+	bool color;		/* emit escape sequences */
+	char buf[LINE_SIZE];
+};
+
+void line_reset(struct line *line);
+void line_add(struct line *line, const char *bytes, size_t len);
+void line_puts(struct line *line, const char *s);
+void line_printf(struct line *line, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void line_color(struct line *line, enum line_color color);
+void line_end(struct line *line);		/* adds the newline */
+
+/* Adds guest bytes with everything but printable ASCII escaped. */
+void line_escaped(struct line *line, const uint8_t *text, size_t len);
+/* The same in double quotes, at most `limit` bytes of it, "…"... if cut. */
+void line_quoted(struct line *line, const uint8_t *text, size_t len, bool more,
+		 size_t limit);
+/* ns as seconds with six digits, cut, not rounded. */
+void line_seconds(struct line *line, uint64_t ns);
+
+/* decode.c: values into words, added to the line; nothing where there are none. */
+const char *decode_vector(unsigned int vector);	/* "#PF"; NULL if it has no name */
+void decode_error(struct line *line, unsigned int vector, uint32_t error);
+void decode_ns(struct line *line, uint64_t ns);	/* loses no digit: "3.99925 ms" */
+void decode_pte(struct line *line, uint32_t low, uint32_t high);
+void decode_selector(struct line *line, uint32_t selector);
+void decode_gate(struct line *line, uint32_t low, uint32_t high);
+void decode_descriptor(struct line *line, uint32_t low, uint32_t high);
+
+/* arguments.c: adds "name=value, …" for the arguments of a known call. */
+struct argument_style {
+	enum log_values values;
+	unsigned int string_limit;
+};
+void put_arguments(struct line *line, const struct argument_style *style,
+		   const struct hcall_row *row, const struct guest_event *event);
+
+/* filter.c: which events somebody wants. */
+struct log_filter {
+	/* Bit r: calls of row r, made directly or found in the async ring; bit
+	 * HCALL_ROWS: calls of no row. */
+	uint32_t calls, async;
+	bool traps, irqs;
+	bool started;		/* an expression has named calls already */
+};
+#define FILTER_ALL_CALLS ((1u << (HCALL_ROWS + 1)) - 1)
+
+void filter_init(struct log_filter *filter);	/* every call, nothing else */
+void filter_init_all(struct log_filter *filter);
+void filter_add(struct log_filter *filter, const char *expression);
+bool filter_match(const struct log_filter *filter, const struct guest_event *event);
+
+/* summary.c: counts, and the table of them. */
+struct summary_call {
+	uint64_t calls, killed;
+	uint64_t ns, min_ns, max_ns;
+};
+
+struct summary {
+	struct summary_call call[HCALL_ROWS + 1];	/* the last: unknown calls */
+	uint64_t async, waited_ns;
+	uint64_t trap[256], irq[256];
+	uint64_t rewrites;
+};
+
+typedef void summary_emit_fn(void *arg, const struct line *line);
+
+void summary_count(struct summary *summary, const struct guest_event *event);
+/* Builds the table line by line in `line` and gives each to emit(arg). */
+void summary_print(const struct summary *summary, enum log_sort sort,
+		   struct line *line, summary_emit_fn *emit, void *arg);
+
+/* output.c: where the bytes go. */
+#define OUTPUT_SIZE (64u << 10)
+
+struct output {
+	int fd;
+	bool own_fd;
+	bool by_line;		/* write after each line */
+	bool failed;		/* a write failed; nothing more is written */
+	const char *name;	/* for messages */
+	size_t len;
+	char buf[OUTPUT_SIZE];
+};
+
+void output_open(struct output *output, const struct log_options *options);
+void output_line(struct output *output, const struct line *line);
+void output_flush(struct output *output);
+bool output_close(struct output *output);	/* false: something was lost */
+
+/* A format turns events into lines.  The table of formats is in log.c. */
+struct log_format_ops {
+	void (*begin)(struct log *log);		/* may be NULL */
+	void (*event)(struct log *log, const struct guest_event *event);
+	void (*finish)(struct log *log);	/* may be NULL */
+};
+extern const struct log_format_ops text_format;		/* text.c */
+
+struct log {
+	struct log_options opt;		/* trace is not kept */
+	const struct log_format_ops *format;
+	struct argument_style style;
+	const char *arrow;		/* → or -> */
+	struct log_filter filter;	/* what is shown */
+	struct log_filter counted;	/* what the summary counts */
+
+	/* Events carry CLOCK_MONOTONIC; -t shows the wall clock of log_open(). */
+	int64_t wall_offset_ns;
+	uint64_t last_ns;		/* -r: the time of the line before */
+	time_t clock_second;		/* the second clock_text stands for */
+	char clock_text[16];
+
+	struct line line;
+	struct summary summary;
+	struct output output;
+};
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The log from outside: opened, fed one event at a time, closed.
+ *
+ * What an event looks like is the format's business, whether it is wanted the
+ * filter's, where it goes the output's.  All memory is taken in log_open().
+ */
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "log/internal.h"
+
+_Static_assert(HCALL_ROWS < 31, "rows fit a 32-bit mask, the unknown call included");
+
+#define LOG_NAME_(id, name) [LOG_FORMAT_##id] = name,
+static const char *const format_name[] = { LOG_FORMAT_LIST(LOG_NAME_) };
+#undef LOG_NAME_
+#define LOG_NAME_(id, name) [LOG_SORT_##id] = name,
+static const char *const sort_name[] = { LOG_SORT_LIST(LOG_NAME_) };
+#undef LOG_NAME_
+
+static const struct log_format_ops *const format_ops[NR_LOG_FORMATS] = {
+	[LOG_FORMAT_TEXT] = &text_format,
+};
+
+enum log_format log_format_parse(const char *name)
+{
+	for (unsigned int i = 0; i < NR_LOG_FORMATS; i++)
+		if (!strcmp(name, format_name[i]))
+			return (enum log_format)i;
+#define LOG_NAME_(id, word) " " word
+	usage_error("--format=%s: no such format; there is:" LOG_FORMAT_LIST(LOG_NAME_), name);
+#undef LOG_NAME_
+}
+
+enum log_sort log_sort_parse(const char *name)
+{
+	for (unsigned int i = 0; i < NR_LOG_SORTS; i++)
+		if (!strcmp(name, sort_name[i]))
+			return (enum log_sort)i;
+#define LOG_NAME_(id, word) " " word
+	usage_error("-S %s: cannot sort by that; one of:" LOG_SORT_LIST(LOG_NAME_), name);
+#undef LOG_NAME_
+}
+
+static bool wants_color(enum log_color color, int fd)
+{
+	const char *no_color = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	if (color != LOG_COLOR_AUTO)
+		return color == LOG_COLOR_ALWAYS;
+	return !(no_color && *no_color) && !(term && !strcmp(term, "dumb")) && isatty(fd);
+}
+
+/* Asks the locale of the environment without making it that of the program:
+ * nothing here wants decimal commas. */
+static bool wants_utf8(enum log_charset charset)
+{
+	bool utf8 = false;
+	locale_t locale;
+
+	if (charset != LOG_CHARSET_LOCALE)
+		return charset == LOG_CHARSET_UTF8;
+	locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+	if (locale) {
+		utf8 = !strcmp(nl_langinfo_l(CODESET, locale), "UTF-8");
+		freelocale(locale);
+	}
+	return utf8;
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+struct log *log_open(const struct log_options *options)
+{
+	struct log *log = calloc(1, sizeof(*log));
+
+	if (!log)
+		die("no memory for the log");
+	log->opt = *options;
+	log->opt.trace = NULL;
+	log->opt.nr_trace = 0;
+	filter_init(&log->filter);
+	for (size_t i = 0; i < options->nr_trace; i++)
+		filter_add(&log->filter, options->trace[i]);
+	/* A table has room for what would be noise in lines. */
+	log->counted = log->filter;
+	if (options->nr_trace == 0)
+		filter_init_all(&log->counted);
+
+	output_open(&log->output, options);
+	log->line.color = wants_color(options->color, log->output.fd);
+	log->arrow = wants_utf8(options->charset) ? "→" : "->";
+	log->style.values = options->values;
+	log->style.string_limit = options->string_limit;
+
+	tzset();	/* reads and allocates now, not in the first localtime_r() */
+	log->wall_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	log->clock_second = -1;
+
+	log->format = format_ops[options->format];
+	if (log->format->begin && options->summary != LOG_SUMMARY_ONLY)
+		log->format->begin(log);
+	return log;
+}
+
+void log_event(struct log *log, const struct guest_event *event)
+{
+	if (log->opt.summary != LOG_SUMMARY_NONE && filter_match(&log->counted, event))
+		summary_count(&log->summary, event);
+	if (log->opt.summary != LOG_SUMMARY_ONLY && filter_match(&log->filter, event))
+		log->format->event(log, event);
+}
+
+struct log_wants log_wants(const struct log *log)
+{
+	const struct log_filter *filter;
+	struct log_wants wants = { 0 };
+
+	if (!log)
+		return wants;
+	/* counted is never less than filter. */
+	filter = log->opt.summary != LOG_SUMMARY_NONE ? &log->counted : &log->filter;
+	wants.rows = filter->calls | filter->async;
+	/* How long an async call waited is shown whenever it is known. */
+	wants.times = log->opt.show_time || log->opt.stamp != LOG_STAMP_NONE ||
+		      log->opt.summary != LOG_SUMMARY_NONE || filter->async;
+	wants.kinds = 1u << EVENT_END;
+	if (wants.rows)
+		wants.kinds |= 1u << EVENT_HCALL;
+	if (filter->traps)
+		wants.kinds |= 1u << EVENT_TRAP;
+	if (filter->irqs)
+		wants.kinds |= 1u << EVENT_IRQ;
+	if (log->opt.verbose || log->opt.summary != LOG_SUMMARY_NONE)
+		wants.kinds |= 1u << EVENT_REWRITE;
+	return wants;
+}
+
+static void emit_line(void *arg, const struct line *line)
+{
+	output_line(arg, line);
+}
+
+void log_summary(struct log *log)
+{
+	summary_print(&log->summary, log->opt.sort, &log->line, emit_line, &log->output);
+}
+
+void log_flush(struct log *log)
+{
+	output_flush(&log->output);
+}
+
+bool log_close(struct log *log)
+{
+	bool whole;
+
+	if (log->format->finish && log->opt.summary != LOG_SUMMARY_ONLY)
+		log->format->finish(log);
+	if (log->opt.summary != LOG_SUMMARY_NONE)
+		log_summary(log);
+	whole = output_close(&log->output);
+	free(log);
+	return whole;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The log: every hypercall, trap and interrupt of a guest, in strace's manner.
+ * This header is the map of the room; its files share internal.h.
+ *
+ * The log reads struct guest_event records and the hypercall table and nothing
+ * else.  It never looks at guest memory, never changes guest state, allocates
+ * nothing after log_open() and never lets a control character of the guest
+ * through to the terminal.  One thread uses a log at a time.
+ *
+ *	log.c		open, dispatch to a format, close; what the log wants
+ *	text.c		the text format: one event, one line
+ *	arguments.c	the arguments of a call, by their kind in the table
+ *	decode.c	flags, gates, descriptors, error codes: values into words
+ *	filter.c	-e trace=…
+ *	summary.c	-c, -C, -S
+ *	output.c	-o, -A, standard error; the buffer
+ *	line.c		a line being built: escapes, colours
+ */
+#ifndef LOG_LOG_H
+#define LOG_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest/event.h"
+
+/* X(ID, "name"): --format=name. */
+#define LOG_FORMAT_LIST(X)	\
+	X(TEXT, "text")
+
+/* X(ID, "name"): the keys of -S. */
+#define LOG_SORT_LIST(X)	\
+	X(TIME, "time")		\
+	X(MIN, "min-time")	\
+	X(MAX, "max-time")	\
+	X(AVG, "avg-time")	\
+	X(CALLS, "calls")	\
+	X(KILLED, "killed")	\
+	X(NAME, "name")		\
+	X(NOTHING, "nothing")
+
+#define LOG_ENUM_(id, name) LOG_FORMAT_##id,
+enum log_format { LOG_FORMAT_LIST(LOG_ENUM_) NR_LOG_FORMATS };
+#undef LOG_ENUM_
+#define LOG_ENUM_(id, name) LOG_SORT_##id,
+enum log_sort { LOG_SORT_LIST(LOG_ENUM_) NR_LOG_SORTS };
+#undef LOG_ENUM_
+
+enum log_stamp {
+	LOG_STAMP_NONE,
+	LOG_STAMP_SECOND,	/* -t: 12:34:56 */
+	LOG_STAMP_MICRO,	/* -tt: 12:34:56.123456 */
+	LOG_STAMP_EPOCH,	/* -ttt: 1236000000.123456 */
+	LOG_STAMP_RELATIVE,	/* -r: seconds since the line before */
+};
+
+enum log_values {
+	LOG_VALUES_ABBREV,	/* words where they say it better: delta=4 ms */
+	LOG_VALUES_RAW,		/* -X raw: the argument words as the guest gave them */
+	LOG_VALUES_VERBOSE,	/* -X verbose: both: delta=4000000<4 ms> */
+};
+
+enum log_summary_mode {
+	LOG_SUMMARY_NONE,
+	LOG_SUMMARY_ONLY,	/* -c: the table instead of lines */
+	LOG_SUMMARY_BOTH,	/* -C: lines, then the table */
+};
+
+enum log_color {
+	LOG_COLOR_AUTO,		/* on a terminal, unless NO_COLOR is set or TERM=dumb */
+	LOG_COLOR_ALWAYS,
+	LOG_COLOR_NEVER,
+};
+
+/* Only our own arrows depend on it; guest bytes beyond ASCII are always \xNN. */
+enum log_charset {
+	LOG_CHARSET_LOCALE,	/* UTF-8 if the user's LC_CTYPE says so */
+	LOG_CHARSET_ASCII,	/* -> */
+	LOG_CHARSET_UTF8,	/* → */
+};
+
+#define LOG_STRING_LIMIT 32	/* the default of -s, as in strace */
+
+struct log_options {
+	/* Every -e, in the order given: "trace=%memory", "%memory", "!TS", …
+	 * None: lines for hypercalls, and a summary counts traps and IRQs too. */
+	const char *const *trace;
+	size_t nr_trace;
+
+	const char *path;	/* -o FILE; NULL: write to fd, a line at a time */
+	int fd;			/* used if path is NULL; stays open */
+	bool append;		/* -A: keep what is in FILE */
+
+	enum log_format format;
+	enum log_stamp stamp;
+	enum log_values values;
+	enum log_summary_mode summary;
+	enum log_sort sort;
+	enum log_color color;
+	enum log_charset charset;
+
+	bool show_time;		/* -T: how long the call took, <seconds> */
+	bool show_eip;		/* -i: [EIP] */
+	bool show_nr;		/* -n: [call number] */
+	bool verbose;		/* -v: rewrites and emulated sites, cpl of traps */
+	unsigned int quiet;	/* -q: no rewrite notes; -qq: no +++ lines either */
+	unsigned int string_limit;	/* -s: bytes of guest text shown in arguments */
+};
+
+/* What an option not given means: text on standard error, hypercalls only. */
+#define LOG_OPTIONS_INIT { .fd = 2, .string_limit = LOG_STRING_LIMIT }
+
+/*
+ * What somebody will look at, so that nobody makes events for nothing: plain
+ * words that can be copied into guest state.  The log sorts out the rest.
+ */
+struct log_wants {
+	uint32_t rows;		/* bit r: row r of hcall_table; bit HCALL_ROWS: unknown calls */
+	uint32_t kinds;		/* bit k: enum event_kind k */
+	bool times;		/* start_ns, end_ns or wait_ns are used */
+};
+
+struct log;
+
+/* Opens a log.  Wrong filter: usage_error(); output not writable: die(). */
+struct log *log_open(const struct log_options *options);
+
+/*
+ * Takes one event: filters, counts, prints.  Reads the record only.
+ *
+ * A hypercall with end == END_KILLED carries the reason in `text`, whatever its
+ * arguments are.  A hypercall with cause CAUSE_REWRITTEN is the first one made
+ * from a site that was rewritten while it ran; EVENT_REWRITE is sent for every
+ * site, and that is what the summary counts.
+ */
+void log_event(struct log *log, const struct guest_event *event);
+
+/* See struct log_wants.  A NULL log wants nothing. */
+struct log_wants log_wants(const struct log *log);
+
+/* Writes the table of -c to the log's output, whether or not it was asked for. */
+void log_summary(struct log *log);
+
+/* Writes out what is buffered.  Also done by every way out through die.h. */
+void log_flush(struct log *log);
+
+/* Prints the summary if it was asked for, flushes, frees.  Returns false if
+ * some of the log could not be written; the user has been warned by then. */
+bool log_close(struct log *log);
+
+/* Words of the command line; an unknown one is a usage_error(). */
+enum log_format log_format_parse(const char *name);
+enum log_sort log_sort_parse(const char *name);
+
+#endif
