@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Why guest code stopped: a signal and the bytes at EIP become an x86 vector,
+ * error code and address, as the processor would have reported them.
+ *
+ * The host shows a tracer neither vector nor error code, so some are inferred;
+ * each case says how.  `int $0x1f` comes first and costs no ptrace request:
+ * it is every hypercall after the first at its site.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+#include "base/die.h"
+#include "engine/decode.h"
+#include "engine/ptrace.h"
+
+/* With PTRACE_O_TRACESYSGOOD a system-call stop is told from a SIGTRAP. */
+#define SYSCALL_STOP (SIGTRAP | 0x80)
+
+static void trap(struct engine_exit *x, uint8_t vector, uint32_t error)
+{
+	x->kind = ENGINE_EXIT_TRAP;
+	x->vector = vector;
+	x->error = error;
+	x->address = 0;
+	x->software = false;
+}
+
+static size_t fetch(struct engine *e, uint32_t va, uint8_t *buf, size_t n)
+{
+	return e->config.fetch(e->config.owner, e->config.vcpu->space, va, buf, n);
+}
+
+/* Two words at EIP as the process itself has them.  They must be what the
+ * guest's frames hold: a mapping that differs would be our own bug. */
+static void peek_insn(struct engine *e, struct stub *stub, struct engine_exit *x)
+{
+	uint64_t eip = e->config.vcpu->regs.eip;
+	uint8_t view[ENGINE_INSN_MAX + 1], text[16];
+	size_t n = fetch(e, (uint32_t)eip, view, ENGINE_INSN_MAX), i;
+
+	for (i = 0; i < n; i += sizeof(long)) {
+		long word;
+
+		errno = 0;
+		word = ptrace(PTRACE_PEEKTEXT, stub->pid, (void *)(eip + i), NULL);
+		if (errno)
+			break;
+		memcpy(text + i, &word, sizeof(word));
+	}
+	n = i < n ? i : n;
+	/* The last word may reach into a page that is not mapped; then the
+	 * shorter common part has to do. */
+	for (i = 0; i < n && text[i] == view[i]; i++)
+		;
+	memcpy(x->insn, text, i);
+	x->insn_len = (uint8_t)i;
+}
+
+/* #GP: the error code is not 0 only for software interrupts and selectors. */
+static uint32_t gp_error(const struct engine_vcpu *v, const struct engine_exit *x)
+{
+	struct insn insn;
+
+	if (!insn_decode(x->insn, x->insn_len, &insn))
+		return 0;
+	if (insn.opcode == 0xcd)
+		return insn.imm * 8 + 2;	/* IDT, not external */
+	/* mov %reg, %sreg: the selector is in the register. */
+	if (insn.opcode == 0x8e && insn_mod(&insn) == 3) {
+		const uint32_t reg[8] = {
+			v->regs.eax, v->regs.ecx, v->regs.edx, v->regs.ebx,
+			v->regs.esp, v->regs.ebp, v->regs.esi, v->regs.edi,
+		};
+
+		return reg[insn_rm(&insn)] & 0xfffc;
+	}
+	return 0;
+}
+
+/* Does the faulting instruction write?  A page that is mapped and readable can
+ * only have refused a write. */
+static uint32_t pf_error(struct engine *e, const struct engine_vcpu *v, uint32_t address)
+{
+	uint32_t word = space_word(&e->config.spaces[v->space], address >> 12);
+	uint32_t error = PF_USER | (word ? PF_PRESENT : 0);
+	uint8_t bytes[ENGINE_INSN_MAX];
+	struct insn insn;
+	size_t n;
+
+	if (word && !(space_word_prot(word) & SPACE_EXEC) && address == v->regs.eip)
+		return error | PF_FETCH;
+	if (word)
+		return error | PF_WRITE;
+	n = fetch(e, v->regs.eip, bytes, sizeof(bytes));
+	if (n == 0)
+		return error | PF_FETCH;
+	if (insn_decode(bytes, n, &insn) && insn.writes)
+		return error | PF_WRITE;
+	return error;
+}
+
+static void segv(struct engine *e, struct stub *stub)
+{
+	struct engine_vcpu *v = e->config.vcpu;
+	struct engine_exit *x = &v->exit;
+	siginfo_t info;
+	uint8_t byte[2];
+
+	/* int n faults at the instruction with its number in the error code;
+	 * the bytes are mapped and executable, so nothing else can have. */
+	if (fetch(e, v->regs.eip, byte, 2) == 2 && byte[0] == 0xcd) {
+		trap(x, VECTOR_GP, byte[1] * 8u + 2);
+		return;
+	}
+	if (ptrace(PTRACE_GETSIGINFO, stub->pid, NULL, &info) != 0) {
+		x->kind = ENGINE_EXIT_GONE;
+		return;
+	}
+	/* Somebody sent it: nothing the guest did. */
+	if (info.si_code <= 0) {
+		x->kind = ENGINE_EXIT_KICK;
+		return;
+	}
+	if (info.si_code == SEGV_MAPERR || info.si_code == SEGV_ACCERR) {
+		uint32_t address = (uint32_t)(uintptr_t)info.si_addr;
+
+		trap(x, VECTOR_PF, pf_error(e, v, address));
+		x->address = address;
+		return;
+	}
+	peek_insn(e, stub, x);
+	/* into traps behind itself, and only with OF set. */
+	if ((v->regs.eflags & 0x800) &&
+	    fetch(e, v->regs.eip - 1, byte, 1) == 1 && byte[0] == 0xce) {
+		trap(x, VECTOR_OF, 0);
+		x->software = true;
+		return;
+	}
+	trap(x, VECTOR_GP, gp_error(v, x));
+}
+
+static void sigtrap(struct engine *e, struct stub *stub)
+{
+	struct engine_exit *x = &e->config.vcpu->exit;
+	siginfo_t info;
+
+	if (ptrace(PTRACE_GETSIGINFO, stub->pid, NULL, &info) != 0) {
+		x->kind = ENGINE_EXIT_GONE;
+		return;
+	}
+	/* int3 comes as SI_KERNEL, debug exceptions with a TRAP_ code. */
+	trap(x, info.si_code == SI_KERNEL ? VECTOR_BP : VECTOR_DB, 0);
+	x->software = x->vector == VECTOR_BP;
+}
+
+static void sigbus(struct engine *e, struct stub *stub)
+{
+	struct engine_exit *x = &e->config.vcpu->exit;
+	siginfo_t info;
+
+	if (ptrace(PTRACE_GETSIGINFO, stub->pid, NULL, &info) != 0) {
+		x->kind = ENGINE_EXIT_GONE;
+		return;
+	}
+	/* A frame the host cannot provide: its memory or a limit ran out. */
+	if (info.si_code == BUS_ADRERR)
+		die("the host has no memory left for the guest");
+	trap(x, info.si_code == BUS_ADRALN ? VECTOR_AC : VECTOR_SS, 0);
+}
+
+static void sigfpe(struct engine *e, struct stub *stub)
+{
+	struct engine_exit *x = &e->config.vcpu->exit;
+	struct insn insn;
+	siginfo_t info;
+
+	if (ptrace(PTRACE_GETSIGINFO, stub->pid, NULL, &info) != 0) {
+		x->kind = ENGINE_EXIT_GONE;
+		return;
+	}
+	peek_insn(e, stub, x);
+	if (info.si_code == FPE_INTDIV)
+		trap(x, VECTOR_DE, 0);
+	else if (insn_decode(x->insn, x->insn_len, &insn) && insn.opcode >= MAP_0F)
+		trap(x, VECTOR_XF, 0);
+	else
+		trap(x, VECTOR_MF, 0);
+}
+
+/* PTRACE_SYSEMU stopped a system call before the host did anything. */
+static void syscall_stop(struct engine *e, struct stub *stub,
+			 const struct user_regs_struct *regs)
+{
+	struct engine_vcpu *v = e->config.vcpu;
+	uint8_t byte[2];
+
+	/* The host has put -ENOSYS there for the call it did not make. */
+	v->regs.eax = (uint32_t)regs->orig_rax;
+	/* AMD's syscall in compatibility mode (and sysenter) leave RIP at a
+	 * landing pad of the vDSO, far above the guest; for syscall the way
+	 * back is in ECX.  Neither exists on the virtual CPU: #UD. */
+	if (regs->rip >> 32 ||
+	    fetch(e, v->regs.eip - 2, byte, 2) != 2 || byte[0] != 0xcd) {
+		if (regs->rip >> 32)
+			v->regs.eip = (uint32_t)regs->rcx;
+		v->regs.eip -= 2;
+		trap(&v->exit, VECTOR_UD, 0);
+		peek_insn(e, stub, &v->exit);
+		return;
+	}
+	trap(&v->exit, 0x80, 0);
+	v->exit.software = true;
+}
+
+/* Makes `vmcall` look as on the host that is simulated.  Tests run on every
+ * kind of host this way. */
+static void simulate_vmcall(struct engine *e)
+{
+	struct engine_vcpu *v = e->config.vcpu;
+	struct engine_exit *x = &v->exit;
+
+	if (!e->config.simulate || x->kind != ENGINE_EXIT_TRAP ||
+	    (x->vector != VECTOR_UD && x->vector != VECTOR_GP) ||
+	    x->insn_len < 3 || memcmp(x->insn, "\x0f\x01\xc1", 3) != 0)
+		return;
+	switch (e->config.simulate) {
+	case VMCALL_SIGILL:
+		x->vector = VECTOR_UD;
+		break;
+	case VMCALL_SIGSEGV:
+		x->vector = VECTOR_GP;
+		break;
+	default:
+		/* What KVM does for a caller outside ring 0. */
+		v->regs.eax = (uint32_t)-1;
+		v->regs.eip += 3;
+		x->kind = ENGINE_EXIT_KICK;
+	}
+}
+
+void classify_stop(struct engine *e, struct stub *stub, int signal,
+		   const struct user_regs_struct *regs)
+{
+	struct engine_exit *x = &e->config.vcpu->exit;
+
+	if (regs->cs != HOST_CS32) {
+		x->kind = ENGINE_EXIT_LONG_MODE;
+		return;
+	}
+	switch (signal) {
+	case SIGSEGV:
+		segv(e, stub);
+		break;
+	case SYSCALL_STOP:
+		syscall_stop(e, stub, regs);
+		break;
+	case SIGILL:
+		trap(x, VECTOR_UD, 0);
+		peek_insn(e, stub, x);
+		break;
+	case SIGTRAP:
+		sigtrap(e, stub);
+		break;
+	case SIGFPE:
+		sigfpe(e, stub);
+		break;
+	case SIGBUS:
+		sigbus(e, stub);
+		break;
+	default:
+		/* A kick, or a signal somebody sent to the stub: nothing the
+		 * guest did.  It is dropped. */
+		x->kind = ENGINE_EXIT_KICK;
+		atomic_store(&e->kicked, false);
+	}	simulate_vmcall(e);
+}

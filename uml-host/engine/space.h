@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An address space: what the guest layer wants mapped in one host process, and
+ * which changes the engine has not made yet.  Pure state, no system calls; both
+ * sides of the engine contract use it.
+ *
+ * Every linear page has one word: the frame behind it and how it may be used.
+ * Changes are queued as runs of pages; the engine carries the queue out in one
+ * batch before guest code runs in the space again.
+ */
+#ifndef ENGINE_SPACE_H
+#define ENGINE_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SPACE_PAGES (1u << 20)		/* 4 GiB of linear address space */
+#define SPACE_SLOT_PAGES 1024u		/* counts are kept per 4 MiB */
+#define SPACE_SLOTS (SPACE_PAGES / SPACE_SLOT_PAGES)
+
+/* Pages below this one cannot be mapped by an unprivileged process: the
+ * default of vm.mmap_min_addr is 64 KiB. */
+#define SPACE_FIRST_PAGE 16u
+
+#define SPACE_QUEUE 512u
+#define SPACE_LDT_ENTRIES 36u	/* the guest's 32, and a few of the host's own */
+
+/* How a page may be used; part of the word kept per page. */
+#define SPACE_READ 1u
+#define SPACE_WRITE 2u
+#define SPACE_EXEC 4u
+#define SPACE_PROT_MASK 7u
+
+enum space_op_kind { SPACE_OP_MAP, SPACE_OP_UNMAP };
+
+struct space_op {
+	uint32_t kind;		/* enum space_op_kind */
+	uint32_t page;		/* first linear page */
+	uint32_t pages;
+	uint32_t frame;		/* first guest frame of a MAP */
+	uint32_t prot;		/* SPACE_READ | ... of a MAP */
+};
+
+struct space {
+	/* frame << 3 | prot; 0 where nothing is mapped. */
+	uint32_t page[SPACE_PAGES];
+	uint16_t count[SPACE_SLOTS];	/* mapped pages per 4 MiB */
+	uint32_t mapped;		/* mapped pages in all */
+	uint32_t nr_ops;
+	/* The queue must be carried out before code runs here again: something
+	 * was taken away, or somebody faulted for it.  Additions alone can wait
+	 * for company: a missing page only faults. */
+	bool urgent;
+	/* The queue overflowed: the engine must drop everything it mapped and
+	 * the space is empty now, missing pages fault back in. */
+	bool reset;
+	/* Descriptors wanted in the host LDT, and which of them the host does
+	 * not have yet: bit n = entry n.  Data segments only. */
+	uint64_t ldt[SPACE_LDT_ENTRIES];
+	uint64_t ldt_stale;
+	struct space_op ops[SPACE_QUEUE];
+};
+
+/* The frame and protection behind linear page `page`; 0 if nothing is. */
+static inline uint32_t space_word(const struct space *s, uint32_t page)
+{
+	return s->page[page];
+}
+static inline uint32_t space_word_frame(uint32_t word) { return word >> 3; }
+static inline uint32_t space_word_prot(uint32_t word) { return word & SPACE_PROT_MASK; }
+
+/* Maps `pages` pages from linear page `page` to consecutive frames, replacing
+ * what was there.  Pages below SPACE_FIRST_PAGE are left out. */
+void space_map(struct space *s, uint32_t page, uint32_t frame, uint32_t pages,
+	       uint32_t prot);
+
+/* Unmaps them.  Costs nothing where nothing is mapped. */
+void space_unmap(struct space *s, uint32_t page, uint32_t pages);
+
+/* Unmaps everything. */
+void space_clear(struct space *s);
+
+/* Puts a segment descriptor into entry `index` of the host LDT.  Whatever the
+ * descriptor says, it becomes a data segment of ring 3. */
+void space_set_ldt(struct space *s, unsigned int index, uint64_t descriptor);
+
+#endif

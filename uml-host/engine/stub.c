@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Stub processes of the ptrace engine: how one is started, how it is given a
+ * batch of system calls to make, how all of them end.
+ *
+ * A stub is executed, not just forked: it must not inherit the supervisor's
+ * heap, thread state or descriptors.  Every stub must be gone when the
+ * supervisor is, whatever ended it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <asm/ldt.h>
+#include <elf.h>
+
+#include "base/die.h"
+#include "engine/ptrace.h"
+#include "sandbox/sandbox.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U	/* Linux 6.3 */
+#endif
+
+#define LOW_4G 0x100000000ull
+
+extern const unsigned char stub_image[], stub_image_end[];
+
+/* The steps of a child on its way to become a stub, for the error line. */
+enum { STEP_NONE, STEP_TRACE, STEP_DESCRIPTORS, STEP_EXEC };
+
+static const char *const step_failed[] = {
+	[STEP_TRACE] = "this system does not allow ptrace",
+	[STEP_DESCRIPTORS] = "cannot pass descriptors to the stub process",
+	[STEP_EXEC] = "cannot execute the stub process from memory",
+};
+
+static void kill_stubs(void *arg)
+{
+	struct engine *e = arg;
+	int i, saved = errno;
+
+	for (i = 0; i < ENGINE_MAX_SPACES; i++)
+		if (e->stub[i].pid > 0)
+			kill(e->stub[i].pid, SIGKILL);
+	errno = saved;
+}
+
+/* An anonymous file with the stub's program, for execveat. */
+static int make_image(void)
+{
+	size_t n = (size_t)(stub_image_end - stub_image);
+	int fd = memfd_create(STUB_NAME, MFD_CLOEXEC | MFD_EXEC);
+
+	/* Kernels before 6.3 do not know MFD_EXEC. */
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(STUB_NAME, MFD_CLOEXEC);
+	if (fd < 0)
+		die_errno("cannot make a memory file for the stub program");
+	if (write(fd, stub_image, n) != (ssize_t)n)
+		die_errno("cannot write the stub program");
+	return fd;
+}
+
+void stub_wait(struct stub *stub, int *status)
+{
+	while (waitpid(stub->pid, status, __WALL) < 0)
+		if (errno != EINTR)
+			die_errno("cannot wait for the stub process");
+	if (!WIFSTOPPED(*status))
+		stub->pid = 0;
+}
+
+bool stub_gone(struct engine *e, struct stub *stub, int *status)
+{
+	if (errno != ESRCH)
+		die_errno("cannot control the stub process");
+	e->counters.stops++;
+	stub_wait(stub, status);
+	return true;
+}
+
+_Noreturn static void child_failed(struct stub_channel *channel, uint64_t step)
+{
+	channel->failed_errno = (uint64_t)errno;
+	channel->failed_step = step;
+	_exit(1);
+}
+
+/* The child's way into the stub program.  Only async-signal-safe calls: the
+ * supervisor may have threads. */
+_Noreturn static void become_stub(struct engine *e, struct stub_channel *channel,
+				  int channel_fd, pid_t parent)
+{
+	static char *const argv[] = { (char *)STUB_NAME, NULL };
+	static char *const envp[] = { NULL };
+	const struct rlimit none = { 0, 0 };
+	sigset_t all;
+	int ram, chan, image;
+
+	/* Not in the terminal's process group: Ctrl-C is the supervisor's. */
+	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	setrlimit(RLIMIT_CORE, &none);
+	sigemptyset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+		child_failed(channel, STEP_TRACE);
+
+	/* Out of the way first: the numbers wanted may be taken. */
+	ram = fcntl(e->config.ram_fd, F_DUPFD, 16);
+	chan = fcntl(channel_fd, F_DUPFD, 16);
+	image = fcntl(e->image_fd, F_DUPFD, 16);
+	if (ram < 0 || chan < 0 || image < 0 ||
+	    dup2(ram, STUB_FD_RAM) < 0 || dup2(chan, STUB_FD_CHANNEL) < 0 ||
+	    dup3(image, STUB_FD_CHANNEL + 1, O_CLOEXEC) < 0 ||
+	    close_range(0, STUB_FD_RAM - 1, 0) != 0 ||
+	    close_range(STUB_FD_CHANNEL + 2, ~0U, 0) != 0)
+		child_failed(channel, STEP_DESCRIPTORS);
+	syscall(SYS_execveat, STUB_FD_CHANNEL + 1, "", argv, envp, AT_EMPTY_PATH);
+	child_failed(channel, STEP_EXEC);
+}
+
+/* The stub's seccomp program travels in the space of the operations. */
+static void put_filter(struct stub_channel *channel)
+{
+	size_t max = sizeof(channel->op) / (sizeof(struct sock_filter));
+
+	channel->filter_len = sandbox_stub_filter((struct sock_filter *)channel->op, max);
+	channel->filter = STUB_CHANNEL + STUB_OPS;
+}
+
+static void spawn(struct engine *e, struct stub *stub)
+{
+	pid_t parent = getpid();
+	struct stub_channel *channel;
+	struct user_regs_struct regs;
+	int fd, status;
+
+	fd = memfd_create("uml-host-channel", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, STUB_CHANNEL_BYTES) != 0)
+		die_errno("cannot make the channel of a stub process");
+	channel = mmap(NULL, STUB_CHANNEL_BYTES, PROT_READ | PROT_WRITE,
+		       MAP_SHARED, fd, 0);
+	if (channel == MAP_FAILED)
+		die_errno("cannot map the channel of a stub process");
+	put_filter(channel);
+
+	stub->channel = channel;
+	stub->pid = fork();
+	if (stub->pid < 0)
+		die_errno("cannot start a stub process");
+	if (stub->pid == 0)
+		become_stub(e, channel, fd, parent);
+	close(fd);
+
+	/* The stop of execveat. */
+	stub_wait(stub, &status);
+	if (!WIFSTOPPED(status)) {
+		errno = (int)channel->failed_errno;
+		if (channel->failed_step)
+			die_errno("%s", step_failed[channel->failed_step & 3]);
+		die("the stub process ended as it started");
+	}
+	if (ptrace(PTRACE_SETOPTIONS, stub->pid, NULL,
+		   PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD) != 0)
+		die_errno("this system does not allow ptrace");
+	do {
+		if (ptrace(PTRACE_CONT, stub->pid, NULL, NULL) != 0)
+			die_errno("cannot start the stub process");
+		stub_wait(stub, &status);
+	} while (WIFSTOPPED(status) && WSTOPSIG(status) == SIGUSR1);
+	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP ||
+	    ptrace(PTRACE_GETREGS, stub->pid, NULL, &regs) != 0)
+		die("the stub process ended as it started");
+	if (regs.rax) {
+		errno = -(int)regs.rax;
+		die_errno("the stub process cannot set itself up");
+	}
+	stub->run_batch = channel->run_batch;
+	stub->probe = channel->probe;
+	stub->floor = channel->floor;
+}
+
+void stubs_open(struct engine *e)
+{
+	e->image_fd = make_image();
+	cleanup_add(kill_stubs, e);
+	spawn(e, &e->stub[0]);
+}
+
+void stubs_close(struct engine *e)
+{
+	int i, status;
+
+	kill_stubs(e);
+	for (i = 0; i < ENGINE_MAX_SPACES; i++) {
+		struct stub *stub = &e->stub[i];
+
+		if (stub->channel)
+			munmap(stub->channel, STUB_CHANNEL_BYTES);
+		while (stub->pid > 0)
+			stub_wait(stub, &status);
+	}
+	cleanup_remove(kill_stubs, e);
+	close(e->image_fd);
+}
+
+int stub_run(struct engine *e, struct stub *stub, struct user_regs_struct *regs)
+{
+	int status;
+
+	if (ptrace(PTRACE_SETREGS, stub->pid, NULL, regs) != 0)
+		die_errno("cannot control the stub process");
+	do {
+		/* The stub's own code: its system calls are meant to happen. */
+		if (ptrace(PTRACE_CONT, stub->pid, NULL, NULL) != 0)
+			die_errno("cannot control the stub process");
+		stub_wait(stub, &status);
+		if (!WIFSTOPPED(status))
+			die("a stub process was killed from outside");
+		/* A kick that came now is for the guest: keep it. */
+		if (WSTOPSIG(status) == SIGUSR1)
+			atomic_store(&e->kicked, true);
+	} while (WSTOPSIG(status) == SIGUSR1 || WSTOPSIG(status) == SIGCONT);
+	return WSTOPSIG(status);
+}
+
+/* Has the stub make the first `n` calls of its channel.  Returns 0 or the
+ * errno of the first that failed. */
+static int run_batch(struct engine *e, struct stub *stub, uint32_t n)
+{
+	struct user_regs_struct regs = {
+		.rip = stub->run_batch, .cs = HOST_CS64, .ss = HOST_DS,
+		.rbx = STUB_CHANNEL + STUB_OPS,
+		.rbp = STUB_CHANNEL + STUB_OPS + (uint64_t)n * STUB_OP_BYTES,
+		.orig_rax = (unsigned long long)-1,
+	};
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		stub->channel->op[i].result = INT64_MIN;
+	if (stub_run(e, stub, &regs) != SIGTRAP)
+		die("the stub process failed in a batch of mapping changes");
+	e->counters.batches++;
+	e->counters.operations += n;
+	for (i = 0; i < n; i++) {
+		int64_t result = stub->channel->op[i].result;
+
+		if (result == INT64_MIN)
+			die("the stub process did not finish a batch");
+		if (result < 0 && result >= -4095)
+			return (int)-result;
+	}
+	return 0;
+}
+
+static struct stub_op munmap_op(uint64_t start, uint64_t bytes)
+{
+	return (struct stub_op){ .nr = SYS_munmap, .arg = { start, bytes } };
+}
+
+static struct stub_op translate(const struct space_op *op)
+{
+	uint64_t prot = 0;
+
+	if (op->kind == SPACE_OP_UNMAP)
+		return munmap_op((uint64_t)op->page << 12, (uint64_t)op->pages << 12);
+	if (op->prot & SPACE_READ)
+		prot |= PROT_READ;
+	if (op->prot & SPACE_WRITE)
+		prot |= PROT_WRITE;
+	if (op->prot & SPACE_EXEC)
+		prot |= PROT_EXEC;
+	return (struct stub_op){
+		.nr = SYS_mmap,
+		.arg = { (uint64_t)op->page << 12, (uint64_t)op->pages << 12, prot,
+			 MAP_SHARED | MAP_FIXED, STUB_FD_RAM,
+			 (uint64_t)op->frame << 12 },
+	};
+}
+
+/* A guest descriptor as modify_ldt wants it.  Always a data segment of ring 3:
+ * code segments or system descriptors would be the guest's way out. */
+static struct user_desc ldt_entry(unsigned int index, uint64_t descriptor)
+{
+	uint32_t lo = (uint32_t)descriptor, hi = (uint32_t)(descriptor >> 32);
+
+	return (struct user_desc){
+		.entry_number = index,
+		.base_addr = lo >> 16 | (hi & 0xff) << 16 | (hi & 0xff000000),
+		.limit = (lo & 0xffff) | (hi & 0xf0000),
+		.seg_32bit = 1,
+		.contents = hi >> 10 & 1,	/* expand-down */
+		.read_exec_only = !(hi >> 9 & 1),
+		.limit_in_pages = hi >> 23 & 1,
+		.seg_not_present = !(hi >> 15 & 1),
+		.useable = 1,
+	};
+}
+
+static uint32_t put_ldt(struct stub *stub, struct space *s, uint32_t n)
+{
+	unsigned int index;
+
+	for (index = 0; index < SPACE_LDT_ENTRIES; index++) {
+		struct stub_op *op = &stub->channel->op[n];
+		struct user_desc desc = ldt_entry(index, s->ldt[index]);
+
+		if (!(s->ldt_stale >> index & 1))
+			continue;
+		/* The descriptor rides in arguments modify_ldt does not have. */
+		*op = (struct stub_op){
+			.nr = SYS_modify_ldt,
+			.arg = { 0x11, STUB_CHANNEL + STUB_OPS +
+				 (uint64_t)n * STUB_OP_BYTES +
+				 offsetof(struct stub_op, arg[3]), sizeof(desc) },
+		};
+		memcpy(&op->arg[3], &desc, sizeof(desc));
+		n++;
+	}
+	s->ldt_stale = 0;
+	return n;
+}
+
+/* One batch with everything the space wants changed.  0 or an errno. */
+static int carry_out(struct engine *e, struct stub *stub, struct space *s)
+{
+	uint32_t n = 0, i;
+
+	if (s->reset)
+		stub->channel->op[n++] = munmap_op(0, LOW_4G);
+	s->reset = false;
+	if (s->ldt_stale)
+		n = put_ldt(stub, s, n);
+	for (i = 0; i < s->nr_ops; i++) {
+		if (n == STUB_MAX_OPS) {
+			int error = run_batch(e, stub, n);
+
+			if (error)
+				return error;
+			n = 0;
+		}
+		stub->channel->op[n++] = translate(&s->ops[i]);
+	}
+	s->nr_ops = 0;
+	s->urgent = false;
+	return n ? run_batch(e, stub, n) : 0;
+}
+
+/* The FPU and vector registers follow execution from stub to stub. */
+static void move_fpu(struct engine *e, struct stub *to)
+{
+	static _Alignas(64) unsigned char area[16384];
+	struct iovec io = { .iov_base = area, .iov_len = sizeof(area) };
+	struct stub *from = &e->stub[e->current];
+
+	if (ptrace(PTRACE_GETREGSET, from->pid, (void *)NT_X86_XSTATE, &io) != 0 ||
+	    ptrace(PTRACE_SETREGSET, to->pid, (void *)NT_X86_XSTATE, &io) != 0)
+		die_errno("cannot move the FPU state between stub processes");
+}
+
+struct stub *stub_enter(struct engine *e, unsigned int space)
+{
+	struct space *s = &e->config.spaces[space];
+	struct stub *stub = &e->stub[space];
+	int error;
+
+	if (!stub->pid)
+		spawn(e, stub);
+	if (s->urgent || s->reset || s->ldt_stale || s->nr_ops > SPACE_QUEUE / 2) {
+		error = carry_out(e, stub, s);
+		/* Too many mappings (vm.max_map_count): drop them all, what is
+		 * needed faults back in. */
+		if (error == ENOMEM) {
+			space_clear(s);
+			error = carry_out(e, stub, s);
+		}
+		if (error) {
+			errno = error;
+			die_errno("cannot map guest memory in the stub process");
+		}
+	}
+	if (e->current != (int)space) {
+		if (e->current >= 0 && e->stub[e->current].pid)
+			move_fpu(e, stub);
+		e->current = (int)space;
+	}
+	return stub;
+}

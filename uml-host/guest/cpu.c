@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state a guest starts in: registers, segments, tables, nothing pending.
+ * Touches no guest memory.
+ */
+#include <string.h>
+
+#include "guest/guest.h"
+
+/* Flat 4 GiB code and data of ring 1: the only segments a guest has before it
+ * loads its own (ABI 3.4). */
+#define BOOT_KERNEL_CODE 0x00cfbb000000ffffull
+#define BOOT_KERNEL_DATA 0x00cfb3000000ffffull
+
+void guest_init(struct guest *g, const struct guest_setup *setup)
+{
+	uint32_t rows = g->trace_rows, kinds = g->trace_kinds;
+	unsigned int i;
+
+	/* Not the spaces: they are large, and sparse while unused. */
+	memset(g, 0, offsetof(struct guest, space));
+	for (i = 0; i < GUEST_SPACES; i++)
+		if (g->space[i].mapped || g->space[i].nr_ops)
+			space_clear(&g->space[i]);
+
+	g->ram_offset = setup->ram_offset;
+	g->mem_bytes = setup->mem_bytes;
+	g->limit_pages = (setup->mem_bytes >> GUEST_PAGE_SHIFT) + setup->spare_pages;
+	g->initrd_bytes = setup->initrd_bytes;
+	g->rewrite = (uint8_t)setup->rewrite;
+	g->tsc_khz = setup->tsc_khz;
+	g->trace_rows = rows;
+	g->trace_kinds = kinds;
+	g->lg.gens = g->lg.forced_gens = setup->gens;
+	g->mm.mode = MM_DIRECT;
+	g->mm.table[0].used = true;
+
+	g->gdt[LGUEST_KERNEL_CS >> 3] = BOOT_KERNEL_CODE;
+	g->gdt[LGUEST_KERNEL_DS >> 3] = BOOT_KERNEL_DATA;
+	g->cpu.cs = LGUEST_KERNEL_CS;
+	g->cpu.ss = LGUEST_KERNEL_DS;
+	g->cpu.v.regs.eip = setup->entry;
+	g->cpu.v.regs.eflags = EFLAGS_FIXED | EFLAGS_IF;
+	g->cpu.v.regs.ds = g->cpu.v.regs.es = g->cpu.v.regs.ss = ENGINE_FLAT_DS;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine as the guest sees it, and the map of this room.
+ *
+ * Everything here is pure state and pure functions: no system call, no libc
+ * beyond memcpy, memset and friends, no allocation, no pointer that holds in
+ * one process only.  So the same code runs in the supervisor and could run in
+ * a monitor inside the guest's own process, on a struct guest in shared memory.
+ *
+ * Every function here takes what the guest controls as hostile.  What breaks
+ * the ABI ends the guest through kill_guest(): the first reason wins, callers
+ * carry on as if nothing happened and the run loop ends it.
+ */
+#ifndef GUEST_GUEST_H
+#define GUEST_GUEST_H
+
+#include "engine/engine.h"
+#include "guest/event.h"
+#include "guest/hcalls.h"
+#include "guest/types.h"
+#include "lguest/hypercall.h"
+
+/* EFLAGS bits. */
+#define EFLAGS_FIXED 0x2u
+#define EFLAGS_TF 0x100u
+#define EFLAGS_IF 0x200u
+#define EFLAGS_IOPL 0x3000u
+#define EFLAGS_NT 0x4000u
+#define EFLAGS_RF 0x10000u
+#define EFLAGS_VM 0x20000u
+#define EFLAGS_AC 0x40000u
+
+/* Page-table entry bits. */
+#define PTE_P 0x1u
+#define PTE_RW 0x2u
+#define PTE_US 0x4u
+#define PTE_PWT 0x8u
+#define PTE_A 0x20u
+#define PTE_D 0x40u
+#define PTE_PSE 0x80u
+#define PTE_TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
+
+#define GUEST_TABLES 32u	/* page tables whose shadows are kept */
+#define GUEST_SPACES (2 * GUEST_TABLES)	/* a kernel and a user view each */
+#define GUEST_REASON 256
+
+/* Privilege levels of a guest: only these two exist. */
+#define CPL_KERNEL 1u
+#define CPL_USER 3u
+
+/* What the host does with a vmcall site. */
+enum rewrite_mode {
+	REWRITE_PATCH,		/* CD 1F 90 over it at its first fault */
+	REWRITE_EMULATE,	/* never patch: fault each time, EIP + 3 */
+	REWRITE_EAGER,		/* find and patch sites before they run */
+};
+
+/* How guest-virtual addresses become guest-physical ones. */
+enum mm_mode {
+	MM_DIRECT,	/* virtual = physical (E, F; and everyone before INIT) */
+	MM_BOOT,	/* that, and RAM again at kernel_address (Z to D) */
+	MM_TABLES,	/* by the guest's own tables */
+};
+
+struct guest_cpu {
+	struct engine_vcpu v;	/* registers, and why they stopped */
+	uint16_t cs, ss;	/* the guest's own; CS & 3 is the privilege level */
+	bool ts;		/* CR0.TS as the guest set it */
+	bool halted;
+	/* Stack for traps from user mode, from SET_STACK. */
+	uint16_t ss1;
+	uint32_t esp1;
+	uint32_t stack_pages;
+	uint32_t dr6;
+	/* Same fault again and again without progress: see demand_page(). */
+	uint32_t fault_eip, fault_address, fault_repeats;
+	/* A low-memory access being single-stepped: see lowmem.c. */
+	bool low_step, low_tf;
+	uint16_t low_ds, low_es, low_fs, low_gs;
+	uint32_t low_fs_base, low_gs_base;
+};
+
+/* struct lguest_data of the guest, and what was read from it at INIT. */
+struct guest_lg {
+	bool initialised;
+	uint8_t layout;		/* index into the layout table, lguest_data.c */
+	bool old_registers;	/* arguments in EDX, EBX, ECX */
+	uint16_t gens;		/* generations it may still be: GEN(Z) | … */
+	uint16_t forced_gens;	/* --abi, or GENS_ALL */
+	gpa_t data;
+	uint32_t noirq_start, noirq_end;	/* F: start = end - 1 = the IRET */
+	uint32_t kernel_address;
+	uint32_t reserve_mem;
+	uint32_t ring_next;	/* cursor of the async ring */
+};
+
+struct guest_mm {
+	uint8_t mode;		/* enum mm_mode */
+	bool pae;
+	bool pae_known;
+	uint32_t current;	/* index into table[] */
+	uint32_t clock;		/* for the least recently used */
+	struct {
+		bool used;
+		bool stale;	/* compare with the guest's tables before use */
+		uint32_t cr3;
+		uint32_t last_used;
+	} table[GUEST_TABLES];
+};
+
+/* What the guest layer asks of whoever runs it, before it can go on. */
+enum guest_request { REQUEST_NONE, REQUEST_NOTIFY };
+
+struct guest {
+	/* Bytes from this struct to guest-physical 0: self-relative, so that it
+	 * holds in every process that maps both at the same distance. */
+	int64_t ram_offset;
+	uint32_t mem_bytes;	/* RAM: whole MiB */
+	uint32_t limit_pages;	/* RAM, device page, rings: what PTEs may name */
+	uint32_t initrd_bytes;	/* rounded up to pages */
+	uint8_t rewrite;	/* enum rewrite_mode */
+	uint32_t tsc_khz;	/* for the guest; 0: it shall not use the TSC */
+
+	struct guest_cpu cpu;
+	struct guest_lg lg;
+	struct guest_mm mm;
+	uint64_t gdt[LGUEST_GDT_ENTRIES];
+	uint64_t idt[LGUEST_IDT_ENTRIES];
+	uint32_t irq_pending;	/* bit n: virtual IRQ n; set from any thread */
+	uint64_t clock_deadline;/* CLOCK_MONOTONIC ns, 0: off */
+	bool clock_changed;	/* the run loop has to set its timer */
+
+	uint8_t request;	/* enum guest_request */
+	gpa_t request_address;
+	bool hcall_unfinished;	/* the trapped call still has to be made */
+	uint8_t hcall_cause;	/* enum event_cause of it */
+
+	uint8_t end;		/* enum guest_end; once set, it stays */
+	char reason[GUEST_REASON];
+
+	/* Counters for the summary. */
+	uint64_t rewritten_sites;
+	uint32_t rewritten_eip;	/* the last one: its int $0x1f comes next */
+
+	/* Which events somebody wants: bit r = row r of hcall_table. */
+	uint32_t trace_rows;
+	uint32_t trace_kinds;	/* bit k = enum event_kind k */
+	struct event_ring events;
+
+	struct space space[GUEST_SPACES];
+};
+
+static inline unsigned int guest_cpl(const struct guest *g)
+{
+	return g->cpu.cs & 3;
+}
+
+/* --- cpu.c: the state a guest starts in ---------------------------------- */
+
+struct guest_setup {
+	uint32_t mem_bytes;	/* whole MiB */
+	uint32_t spare_pages;	/* above RAM: device page and rings */
+	int64_t ram_offset;
+	uint32_t entry;		/* EIP */
+	uint32_t initrd_bytes;
+	uint16_t gens;		/* --abi, or GENS_ALL */
+	enum rewrite_mode rewrite;
+	uint32_t tsc_khz;
+};
+
+/* Makes a guest as the launcher hands it over: registers, CS 0x61, no IDT, the
+ * two boot descriptors, 1:1 map.  `g` must be zero or a used guest: the shadow
+ * of a used one is cleared. */
+void guest_init(struct guest *g, const struct guest_setup *setup);
+
+/* --- memory.c: the one door to guest memory ------------------------------- */
+
+/* Bytes [a, a + len) of guest-physical memory, or NULL if not all inside. */
+void *guest_bytes(struct guest *g, gpa_t a, uint32_t len);
+/* Copy in, copy out.  Outside memory: kills the guest, and reads as zeroes. */
+void guest_read(struct guest *g, gpa_t a, void *to, uint32_t len);
+void guest_write(struct guest *g, gpa_t a, const void *from, uint32_t len);
+uint32_t guest_read32(struct guest *g, gpa_t a);
+void guest_write32(struct guest *g, gpa_t a, uint32_t value);
+/* Bytes as code running in the current view would see them: at most len at
+ * linear address va; returns how many are mapped.  Never changes anything. */
+uint32_t guest_view_read(struct guest *g, uint32_t va, void *to, uint32_t len);
+/* Copies to guest-virtual memory as the guest kernel; false if not mapped. */
+bool guest_write_virtual(struct guest *g, uint32_t va, const void *from, uint32_t len);
+/* A NUL-terminated text of at most max bytes; stops at the end of memory.
+ * Returns its length without the NUL; *more: it goes on. */
+uint32_t guest_read_text(struct guest *g, gpa_t a, uint8_t *to, uint32_t max,
+			 bool *more);
+
+/* --- kill.c ---------------------------------------------------------------- */
+
+/* Ends the guest for something illegal.  Knows %s %c %u %d %x %%, with 0x before %x
+ * written by the caller. */
+void kill_guest(struct guest *g, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Ends the guest because it asked for it; `reason` are raw guest bytes. */
+void end_guest(struct guest *g, enum guest_end end, const uint8_t *reason,
+	       uint32_t len);
+
+/* --- trace.c: events for the log ------------------------------------------- */
+
+bool trace_wants_row(const struct guest *g, unsigned int row);
+bool trace_wants(const struct guest *g, enum event_kind kind);
+/* The next free record, zeroed, or NULL if the ring is full (it cannot be: see
+ * EVENT_RING). */
+struct guest_event *trace_begin(struct guest *g, enum event_kind kind);
+void trace_commit(struct guest *g);
+/* The oldest event, or NULL.  Valid until trace_pop. */
+const struct guest_event *trace_peek(const struct guest *g);
+void trace_pop(struct guest *g);
+
+/* --- hypercall.c: the table and dispatch ------------------------------------ */
+
+/* The guest made the hypercall its registers say.  May leave a request. */
+void guest_hypercall(struct guest *g, enum event_cause cause);
+/* Goes on after a request was served. */
+void guest_hypercall_continue(struct guest *g);
+/* One call, wherever it came from: words in the order EAX, EBX, ECX, EDX, ESI. */
+void guest_do_hcall(struct guest *g, const uint32_t word[5], enum event_cause cause);
+
+/* --- lguest_data.c: LGUEST_INIT and the shared page ------------------------- */
+
+void hcall_lguest_init(struct guest *g, const uint32_t arg[4]);
+/* Finds out the generation from the first hypercall.  Sets lg.gens, layout and
+ * register convention; kills the guest if none fits. */
+void guest_detect(struct guest *g, bool vmcall);
+/* Where the ring lives; see ring.c. */
+struct ring_place {
+	gpa_t status, calls;
+	uint32_t entry_bytes;
+};
+struct ring_place guest_ring_place(const struct guest *g);
+uint32_t guest_irq_enabled(struct guest *g);	/* EFLAGS_IF or not */
+void guest_set_irq_enabled(struct guest *g, uint32_t value);
+uint32_t guest_blocked_interrupts(struct guest *g);
+void guest_set_irq_pending(struct guest *g, uint32_t value);	/* where it exists */
+void guest_set_cr2(struct guest *g, uint32_t address);
+void guest_update_time(struct guest *g);
+
+/* --- ring.c: the async ring -------------------------------------------------- */
+
+/* Makes the calls waiting in the ring. */
+void guest_drain_ring(struct guest *g);
+
+/* --- gdt.c --------------------------------------------------------------------- */
+
+void hcall_load_gdt(struct guest *g, const uint32_t arg[4]);
+void hcall_load_gdt_entry(struct guest *g, const uint32_t arg[4]);
+void hcall_load_tls(struct guest *g, const uint32_t arg[4]);
+uint32_t descriptor_base(uint64_t descriptor);
+/* Replaces selectors that the host loads silently as something else.  True if
+ * there was one. */
+bool guest_fix_segments(struct guest *g);
+/* FS and GS bases follow the LDT of the view about to run. */
+void guest_reload_bases(struct guest *g);
+/* #GP on loading a segment register: does what the instruction meant, if the
+ * guest's GDT has such a segment.  True if done. */
+bool guest_load_segment(struct guest *g);
+/* The host LDT of the view about to run holds what the guest's GDT says. */
+void guest_sync_ldt(struct guest *g);
+
+/* --- idt.c ----------------------------------------------------------------------- */
+
+void hcall_load_idt_entry(struct guest *g, const uint32_t arg[4]);
+bool gate_present(uint64_t gate);
+bool gate_masks_interrupts(uint64_t gate);	/* an interrupt gate */
+unsigned int gate_dpl(uint64_t gate);
+uint32_t gate_offset(uint64_t gate);
+
+/* --- pagetable.c: the guest's own tables ----------------------------------------- */
+
+struct guest_pte {
+	bool present;		/* a present entry at every level */
+	bool rw, us;		/* what all levels allow */
+	uint64_t value;		/* the last level's entry */
+	gpa_t address;		/* where that stands */
+};
+
+/* Walks table `cr3` for `va`.  Illegal entries kill the guest. */
+struct guest_pte guest_walk(struct guest *g, uint32_t cr3, gva_t va);
+/* The same for the host's own purposes: illegal entries are not present. */
+struct guest_pte guest_walk_quiet(struct guest *g, uint32_t cr3, gva_t va);
+uint32_t pte_frame(const struct guest *g, uint64_t pte);	/* UINT32_MAX: beyond */
+uint64_t read_pte(struct guest *g, gpa_t address);
+/* A PTE that may be walked or set: kills and returns false if it may not. */
+bool pte_is_legal(struct guest *g, uint64_t pte);
+/* Guest-virtual to guest-physical for the host's own accesses as the guest
+ * kernel; false if not mapped. */
+bool guest_translate(struct guest *g, gva_t va, gpa_t *pa);
+uint32_t pte_bytes(const struct guest *g);	/* 4 or 8 */
+/* Looks at a new top-level table to tell PAE from two-level tables. */
+void guest_detect_pae(struct guest *g, uint32_t cr3);
+/* Tables the host builds for generations Z to D; sets the pgdir they get. */
+uint32_t guest_build_boot_tables(struct guest *g);
+
+/* --- shadow.c: which host mappings the guest's tables mean ------------------------ */
+
+void hcall_new_pgtable(struct guest *g, const uint32_t arg[4]);
+void hcall_flush_tlb(struct guest *g, const uint32_t arg[4]);
+void hcall_set_pte(struct guest *g, const uint32_t arg[4]);
+void hcall_set_pmd(struct guest *g, const uint32_t arg[4]);
+void hcall_set_pgd(struct guest *g, const uint32_t arg[4]);
+/* Drops every mapping of every view. */
+void guest_drop_shadows(struct guest *g);
+/* A page fault: true if a mapping was missing that the guest's tables allow. */
+bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error);
+/* The view code runs in now: by page table and privilege. */
+unsigned int guest_current_space(const struct guest *g);
+struct space *guest_view(struct guest *g, unsigned int table, unsigned int cpl);
+/* Kills the guest unless the stack pages of SET_STACK are writable. */
+void guest_check_stack(struct guest *g);
+bool guest_is_reserved(const struct guest *g, uint32_t address);
+
+/* --- traps.c ------------------------------------------------------------------------ */
+
+void hcall_set_stack(struct guest *g, const uint32_t arg[4]);
+void hcall_ts(struct guest *g, const uint32_t arg[4]);
+/* Everything that can happen to guest code comes in here. */
+void guest_handle_exit(struct guest *g);
+/* Reflects a trap into the guest: builds the frame, enters the handler.  Kills
+ * the guest if there is no handler. */
+void guest_reflect(struct guest *g, unsigned int vector, uint32_t error);
+/* The frame alone, for traps and interrupts. */
+void guest_push_frame(struct guest *g, uint64_t gate, bool has_error, uint32_t error);
+
+/* --- insn.c: operands, and privileged instructions the kernel executes ------------------------------ */
+
+/* General register by x86 number: 0 EAX, 1 ECX, … 7 EDI. */
+uint32_t guest_register(const struct guest *g, unsigned int nr);
+void guest_set_register(struct guest *g, unsigned int nr, uint32_t value);
+/* Linear address of an instruction's memory operand. */
+struct insn;
+uint32_t guest_operand(const struct guest *g, const struct insn *insn);
+/* Emulates the instruction in cpu.v.exit.insn.  True if it was one of ours. */
+bool guest_emulate(struct guest *g);
+
+/* --- rewrite.c: vmcall sites ------------------------------------------------------------ */
+
+/* The instruction at EIP is a vmcall of the guest kernel: rewrites it, or makes
+ * the call.  False if it is not a vmcall. */
+bool guest_vmcall(struct guest *g);
+/* Patches every site in the page behind linear page `page` before it runs. */
+void guest_scan_page(struct guest *g, uint32_t page);
+
+/* --- lowmem.c: the 64 KiB no unprivileged process can map --------------------------------- */
+
+/* An access to `address` below 64 KiB that the guest's tables allow: arranges
+ * that this one instruction finds the bytes elsewhere.  False if it cannot. */
+bool guest_low_access(struct guest *g, uint32_t address);
+/* The single step over it is done. */
+void guest_low_done(struct guest *g);
+
+/* --- interrupts.c, clock.c ------------------------------------------------------------------ */
+
+void hcall_halt(struct guest *g, const uint32_t arg[4]);
+void hcall_send_interrupts(struct guest *g, const uint32_t arg[4]);
+/* Makes virtual IRQ `irq` (0..31) pending.  Any thread may call it. */
+void guest_raise_irq(struct guest *g, unsigned int irq);
+/* Delivers what may be delivered now.  True if an unmasked interrupt is pending
+ * that the guest does not take yet: look again soon. */
+bool guest_deliver_interrupts(struct guest *g);
+void hcall_set_clockevent(struct guest *g, const uint32_t arg[4]);
+/* Raises IRQ 0 if the clock ran out. */
+void guest_check_clock(struct guest *g);
+
+/* --- run.c: the run loop ------------------------------------------------------------------------ */
+
+/* Who runs the guest: what happens to its events and requests. */
+struct guest_owner {
+	void *context;
+	/* One event, in order.  NULL: nobody wants them. */
+	void (*event)(void *context, const struct guest_event *event);
+	/* NOTIFY: true if `address` was a device's. */
+	bool (*notify)(void *context, gpa_t address);
+	/* Early console text: raw guest bytes. */
+	void (*console)(void *context, const uint8_t *text, uint32_t len);
+	/* Something outside wants the loop to end: looked at after every exit. */
+	bool (*stop)(void *context);
+};
+
+/* Runs the guest until it ends or the owner stops it. */
+void guest_run(struct guest *g, struct engine *engine, const struct guest_owner *owner);
+
+#endif

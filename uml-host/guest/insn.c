@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Instructions that need privilege: what the guest kernel executes natively and
+ * the host processor refuses at ring 3.  Guest user code gets the #GP it would
+ * get anywhere.
+ */
+#include "engine/decode.h"
+#include "guest/guest.h"
+
+/* What IRET may change at ring 1 and what a user may set: everything but IF,
+ * IOPL, VM and the virtual-interrupt bits. */
+#define IRET_FLAGS 0x00254dd5u
+
+static const size_t register_offset[8] = {
+	offsetof(struct engine_regs, eax), offsetof(struct engine_regs, ecx),
+	offsetof(struct engine_regs, edx), offsetof(struct engine_regs, ebx),
+	offsetof(struct engine_regs, esp), offsetof(struct engine_regs, ebp),
+	offsetof(struct engine_regs, esi), offsetof(struct engine_regs, edi),
+};
+
+uint32_t guest_register(const struct guest *g, unsigned int nr)
+{
+	return *(const uint32_t *)((const char *)&g->cpu.v.regs + register_offset[nr & 7]);
+}
+
+void guest_set_register(struct guest *g, unsigned int nr, uint32_t value)
+{
+	*(uint32_t *)((char *)&g->cpu.v.regs + register_offset[nr & 7]) = value;
+}
+
+static uint32_t effective_address(const struct guest *g, const struct insn *i)
+{
+	unsigned int base = insn_rm(i), index;
+	uint32_t address = i->disp;
+
+	if (!i->has_modrm)
+		return address;		/* moffs */
+	if (base != 4)
+		return base == 5 && insn_mod(i) == 0 ? address :
+		       address + guest_register(g, base);
+	base = i->sib & 7;
+	index = i->sib >> 3 & 7;
+	if (base != 5 || insn_mod(i) != 0)
+		address += guest_register(g, base);
+	if (index != 4)
+		address += guest_register(g, index) << (i->sib >> 6);
+	return address;
+}
+
+uint32_t guest_operand(const struct guest *g, const struct insn *i)
+{
+	uint32_t address = effective_address(g, i);
+
+	if (i->segment == SEG_FS)
+		return address + g->cpu.v.fs_base;
+	if (i->segment == SEG_GS)
+		return address + g->cpu.v.gs_base;
+	return address;
+}
+
+/* --- IRET -------------------------------------------------------------------- */
+
+/* ABI 5.6.  Always faults at ring 3 for the selectors of a guest, so every way
+ * out of the guest kernel comes by here. */
+static void iret(struct guest *g)
+{
+	struct engine_regs *r = &g->cpu.v.regs;
+	uint32_t frame[5];	/* EIP, CS, EFLAGS, ESP, SS */
+	unsigned int rpl;
+	uint16_t cs;
+
+	if (guest_view_read(g, r->esp, frame, 12) != 12) {
+		/* The frame itself faults: let the guest see that. */
+		if (!guest_demand_page(g, r->esp, 0))
+			kill_guest(g, "IRET at 0x%x with no stack at 0x%x", r->eip, r->esp);
+		return;
+	}
+	cs = (uint16_t)frame[1];
+	rpl = cs & 3;
+	/* Only the two flat code segments of a 32-bit Linux exist. */
+	if ((cs >> 3 != LGUEST_KERNEL_CS >> 3 || rpl != CPL_KERNEL) &&
+	    (cs >> 3 != LGUEST_USER_CS >> 3 || rpl != CPL_USER)) {
+		guest_reflect(g, VECTOR_GP, cs & 0xfffcu);
+		return;
+	}
+	if (rpl == CPL_USER && guest_view_read(g, r->esp + 12, frame + 3, 8) != 8) {
+		if (!guest_demand_page(g, r->esp + 12, 0))
+			kill_guest(g, "IRET at 0x%x with no stack at 0x%x", r->eip,
+				   r->esp + 12);
+		return;
+	}
+	r->eip = frame[0];
+	r->eflags = (r->eflags & ~IRET_FLAGS) | (frame[2] & IRET_FLAGS);
+	g->cpu.cs = cs;
+	if (rpl == CPL_USER) {
+		r->esp = frame[3];
+		g->cpu.ss = (uint16_t)frame[4];
+	} else {
+		r->esp += 12;
+	}
+}
+
+/* --- ports ------------------------------------------------------------------- */
+
+static uint32_t ones(unsigned int bytes)
+{
+	return bytes == 4 ? 0xffffffff : (1u << 8 * bytes) - 1;
+}
+
+/* No device answers: reads give ones (ABI 5.9).  Port 0x64 reads 0, "nothing to
+ * do", so that a keyboard probe or a native restart ends soon. */
+static uint32_t port_in(uint16_t port, unsigned int bytes)
+{
+	return port == 0x64 ? 0 : ones(bytes);
+}
+
+/* A pulse on the processor's reset line through the keyboard controller is how
+ * a kernel without a restart hypercall (generation Z) restarts. */
+static void port_out(struct guest *g, uint16_t port, uint32_t value)
+{
+	static const uint8_t reason[] = "reset by the keyboard controller";
+
+	if (port == 0x64 && (value & 0xff) == 0xfe)
+		end_guest(g, END_RESTART, reason, sizeof(reason) - 1);
+}
+
+static bool in_out(struct guest *g, const struct insn *i)
+{
+	struct engine_regs *r = &g->cpu.v.regs;
+	bool wide = i->opcode & 1, out = i->opcode & 2, by_dx = i->opcode & 8;
+	unsigned int bytes = !wide ? 1 : i->operand16 ? 2 : 4;
+	uint16_t port = (uint16_t)(by_dx ? r->edx : i->imm);
+
+	if (out)
+		port_out(g, port, r->eax & ones(bytes));
+	else
+		r->eax = (r->eax & ~ones(bytes)) | (port_in(port, bytes) & ones(bytes));
+	return true;
+}
+
+/* --- control registers, MSRs and the rest ---------------------------------------- */
+
+#define CR0_VALUE 0x80010033u	/* PG, WP, NE, ET, MP, PE */
+#define CR0_TS 8u
+#define CR4_PAE 0x20u
+
+static bool read_cr(struct guest *g, const struct insn *i)
+{
+	uint32_t value;
+
+	switch (insn_reg(i)) {
+	case 0: value = CR0_VALUE | (g->cpu.ts ? CR0_TS : 0); break;
+	case 2: value = g->cpu.fault_address; break;
+	case 3: value = g->mm.table[g->mm.current].cr3; break;
+	case 4: value = g->mm.pae ? CR4_PAE : 0; break;
+	default: return false;
+	}
+	guest_set_register(g, insn_rm(i), value);
+	return true;
+}
+
+static bool read_dr(struct guest *g, const struct insn *i)
+{
+	uint32_t value = 0;
+
+	if (insn_reg(i) == 6 || insn_reg(i) == 4)
+		value = 0xffff0ff0 | g->cpu.dr6;
+	else if (insn_reg(i) == 7 || insn_reg(i) == 5)
+		value = 0x400;
+	guest_set_register(g, insn_rm(i), value);
+	return true;
+}
+
+static bool write_dr(struct guest *g, const struct insn *i)
+{
+	/* No hardware breakpoints: only the status is remembered. */
+	if (insn_reg(i) == 6 || insn_reg(i) == 4)
+		g->cpu.dr6 = guest_register(g, insn_rm(i)) & 0xf00f;
+	return true;
+}
+
+/* HLT is what a stopped machine executes; with interrupts off nothing can ever
+ * wake it. */
+static void hlt(struct guest *g)
+{
+	static const uint8_t reason[] = "halted with interrupts off";
+
+	g->cpu.halted = true;
+	if (!guest_irq_enabled(g))
+		end_guest(g, END_POWEROFF, reason, sizeof(reason) - 1);
+}
+
+/* Returns false for what is not emulated. */
+static bool execute(struct guest *g, const struct insn *i)
+{
+	switch (i->opcode) {
+	case 0xe4: case 0xe5: case 0xe6: case 0xe7:
+	case 0xec: case 0xed: case 0xee: case 0xef:
+		return in_out(g, i);
+	case 0xfa:	/* cli */
+	case 0xfb:	/* sti: the guest's real flag is in lguest_data */
+	case MAP_0F | 0x08:	/* invd */
+	case MAP_0F | 0x09:	/* wbinvd */
+		return true;
+	case 0xf4:
+		hlt(g);
+		return true;
+	case MAP_0F | 0x06:	/* clts */
+		g->cpu.ts = false;
+		return true;
+	case MAP_0F | 0x20:
+		return read_cr(g, i);
+	case MAP_0F | 0x21:
+		return read_dr(g, i);
+	case MAP_0F | 0x23:
+		return write_dr(g, i);
+	case MAP_0F | 0x30:	/* wrmsr: ignored (ABI 11.5) */
+		return true;
+	case MAP_0F | 0x32:	/* rdmsr: reads zero */
+		g->cpu.v.regs.eax = g->cpu.v.regs.edx = 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool guest_emulate(struct guest *g)
+{
+	struct engine_exit *x = &g->cpu.v.exit;
+	struct insn insn;
+
+	if (guest_cpl(g) != CPL_KERNEL || !insn_decode(x->insn, x->insn_len, &insn))
+		return false;
+	if (insn.opcode == 0xcf && !insn.operand16) {
+		iret(g);
+		return true;
+	}
+	if (!execute(g, &insn))
+		return false;
+	g->cpu.v.regs.eip += insn.len;
+	return true;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vmcall sites of the guest: recognised, and replaced by int $0x1f.
+ *
+ * The write goes to the guest's own frames, so every view shows it at once,
+ * read-only or not; the image file is never touched, it was read, not mapped
+ * (ABI 4.1).  Each byte is translated by itself: a site may straddle two pages
+ * whose frames are not neighbours.
+ */
+#include "engine/rewrite.h"
+#include "guest/guest.h"
+
+static bool replace(struct guest *g, uint32_t va)
+{
+	gpa_t at[REWRITE_BYTES];
+	uint32_t i;
+
+	for (i = 0; i < REWRITE_BYTES; i++)
+		if (!guest_translate(g, gva(va + i), &at[i]))
+			return false;
+	for (i = 0; i < REWRITE_BYTES; i++)
+		guest_write(g, at[i], &rewrite_int_1f[i], 1);
+	g->rewritten_sites++;
+	return true;
+}
+
+static void trace_rewrite(struct guest *g, uint32_t va)
+{
+	struct guest_event *event;
+
+	if (!trace_wants(g, EVENT_REWRITE))
+		return;
+	event = trace_begin(g, EVENT_REWRITE);
+	if (!event)
+		return;
+	event->eip = va;
+	trace_commit(g);
+}
+
+bool guest_vmcall(struct guest *g)
+{
+	struct engine_vcpu *v = &g->cpu.v;
+
+	/* From user mode it is an ordinary trap (ABI 4). */
+	if (guest_cpl(g) != CPL_KERNEL ||
+	    !rewrite_is_vmcall(v->exit.insn, v->exit.insn_len))
+		return false;
+	if (g->rewrite != REWRITE_EMULATE && replace(g, v->regs.eip)) {
+		/* The same EIP again, now an int $0x1f. */
+		g->rewritten_eip = v->regs.eip;
+		trace_rewrite(g, v->regs.eip);
+		return true;
+	}
+	v->regs.eip += REWRITE_BYTES;
+	guest_hypercall(g, CAUSE_VMCALL);
+	return true;
+}
+
+/* Bytes around the page are looked at too: enough before it to find instruction
+ * boundaries, and the rest of a site that straddles its end. */
+#define BEFORE 64u
+
+void guest_scan_page(struct guest *g, uint32_t page)
+{
+	uint32_t start = page << GUEST_PAGE_SHIFT;
+	uint32_t from = start >= BEFORE ? start - BEFORE : start, n = 0;
+	uint8_t code[BEFORE + GUEST_PAGE_SIZE + REWRITE_BYTES];
+	size_t at;
+
+	while (n < start - from + GUEST_PAGE_SIZE + REWRITE_BYTES - 1) {
+		gpa_t pa;
+
+		if (!guest_translate(g, gva(from + n), &pa)) {
+			/* Nothing before the page: start with it. */
+			if (from + n >= start)
+				break;
+			from = start;
+			n = 0;
+			continue;
+		}
+		guest_read(g, pa, &code[n++], 1);
+	}
+	/* A site may have begun in the page before. */
+	at = start - from >= REWRITE_BYTES - 1 ? start - from - (REWRITE_BYTES - 1) : 0;
+	for (at = rewrite_find_vmcall(code, n, at); at < n;
+	     at = rewrite_find_vmcall(code, n, at + 1))
+		if (replace(g, from + (uint32_t)at))
+			trace_rewrite(g, from + (uint32_t)at);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The async ring: hypercalls a guest wrote down to be made at its next trap.
+ *
+ * One snapshot of the 64 status bytes decides what is drained; each entry is
+ * copied once, made like a direct call, and freed afterwards (ABI 1.6).  A
+ * guest that fills entries while they are drained waits for the next trap.
+ */
+#include <string.h>
+
+#include "guest/guest.h"
+
+void guest_drain_ring(struct guest *g)
+{
+	struct ring_place place = guest_ring_place(g);
+	uint8_t status[LGUEST_RING_SIZE];
+	unsigned int i;
+
+	guest_read(g, place.status, status, sizeof(status));
+	for (i = 0; i < LGUEST_RING_SIZE; i++) {
+		static const uint8_t free_slot = LGUEST_RING_FREE;
+		uint32_t slot = g->lg.ring_next;
+		uint32_t word[5] = { 0 };
+
+		if (status[slot] == LGUEST_RING_FREE)
+			break;
+		g->lg.ring_next = (slot + 1) % LGUEST_RING_SIZE;
+		guest_read(g, gpa(place.calls.v + slot * place.entry_bytes), word,
+			   place.entry_bytes);
+		guest_do_hcall(g, word, CAUSE_ASYNC);
+		guest_write(g, gpa(place.status.v + slot), &free_slot, 1);
+		if (g->end != END_RUNNING || g->request != REQUEST_NONE)
+			break;
+	}
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The run loop: run guest code until it stops, deal with why, let the log and
+ * the devices have their part, deliver interrupts, go on.
+ */
+#include "base/die.h"
+#include "engine/clock.h"
+#include "guest/guest.h"
+
+/* How soon to look again when an interrupt is pending that the guest has
+ * disabled: most enable them again without telling (ABI 5.5). */
+#define RECHECK_NS 200000
+
+static void hand_out_events(struct guest *g, const struct guest_owner *owner)
+{
+	const struct guest_event *event;
+
+	while ((event = trace_peek(g))) {
+		if (owner->event)
+			owner->event(owner->context, event);
+		trace_pop(g);
+	}
+}
+
+/* Early console text of any length, bounded by the end of memory (ABI 8.3). */
+static void early_console(struct guest *g, const struct guest_owner *owner, gpa_t at)
+{
+	uint8_t text[EVENT_TEXT];
+	bool more = true;
+
+	if (at.v >= g->mem_bytes) {
+		kill_guest(g, "NOTIFY for 0x%x, which is no device and no memory", at.v);
+		return;
+	}
+	while (more) {
+		uint32_t n = guest_read_text(g, at, text, sizeof(text), &more);
+
+		if (n && owner->console)
+			owner->console(owner->context, text, n);
+		at.v += n;
+	}
+}
+
+static void serve_requests(struct guest *g, const struct guest_owner *owner)
+{
+	while (g->request != REQUEST_NONE && g->end == END_RUNNING) {
+		gpa_t at = g->request_address;
+
+		if (!owner->notify || !owner->notify(owner->context, at))
+			early_console(g, owner, at);
+		guest_hypercall_continue(g);
+		/* More calls than the event ring holds may follow. */
+		hand_out_events(g, owner);
+	}
+}
+
+/* Everything between two stretches of guest code. */
+static void prepare(struct guest *g, struct engine *engine)
+{
+	bool again;
+
+	guest_check_clock(g);
+	again = guest_deliver_interrupts(g);
+	if (again || g->clock_changed) {
+		uint64_t soon = engine_clock_ns() + RECHECK_NS;
+		uint64_t when = g->clock_deadline;
+
+		if (again && (!when || soon < when))
+			when = soon;
+		engine_set_timer(engine, when);
+		/* The next look sets it back to the clock's own time. */
+		g->clock_changed = again;
+	}
+	if (guest_cpl(g) == CPL_USER) {
+		/* No user instruction may use the FPU of another task: #NM as if
+		 * the first one had (ABI 11.7). */
+		if (g->cpu.ts)
+			guest_reflect(g, VECTOR_NM, 0);
+	}
+	guest_sync_ldt(g);
+	guest_fix_segments(g);
+	guest_reload_bases(g);
+	g->cpu.v.space = (uint16_t)guest_current_space(g);
+}
+
+void guest_run(struct guest *g, struct engine *engine, const struct guest_owner *owner)
+{
+	while (g->end == END_RUNNING && !(owner->stop && owner->stop(owner->context))) {
+		prepare(g, engine);
+		hand_out_events(g, owner);
+		if (g->end != END_RUNNING)
+			break;
+		if (g->cpu.halted) {
+			engine_wait(engine, g->clock_deadline);
+			continue;
+		}
+		engine_run(engine);
+		if (g->cpu.v.exit.kind == ENGINE_EXIT_GONE)
+			die("the process that ran the guest was killed from outside");
+		guest_handle_exit(g);
+		hand_out_events(g, owner);
+		serve_requests(g, owner);
+	}
+	hand_out_events(g, owner);
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Shadow page tables: which host mappings the guest's own tables mean.
+ *
+ * Each page table in use has two views, each a host address space: what the
+ * guest kernel may touch, and what its user programs may.  Only separate
+ * mappings keep the two apart, as both run at ring 3.  A view is filled by
+ * faults and emptied by the guest's page-table calls; like a TLB it may lack
+ * anything, and must never hold what the guest has taken back.
+ *
+ * Where a call says that something changed, the view is compared with the
+ * tables and only what differs goes.
+ */
+#include "guest/guest.h"
+
+#define USER_AROUND 16u		/* pages mapped around a user fault */
+#define KERNEL_AROUND 512u	/* most pages of a contiguous kernel run */
+#define FAULTS_WITHOUT_PROGRESS 16u
+
+struct space *guest_view(struct guest *g, unsigned int table, unsigned int cpl)
+{
+	return &g->space[2 * table + (cpl == CPL_USER)];
+}
+
+unsigned int guest_current_space(const struct guest *g)
+{
+	return 2 * g->mm.current + (guest_cpl(g) == CPL_USER);
+}
+
+bool guest_is_reserved(const struct guest *g, uint32_t address)
+{
+	return g->lg.reserve_mem && address >= 0u - g->lg.reserve_mem;
+}
+
+static uint32_t current_cr3(const struct guest *g)
+{
+	return g->mm.table[g->mm.current].cr3;
+}
+
+/* What a view may hold for this entry without missing an accessed or dirty
+ * bit; 0: nothing. */
+static uint32_t allowed(const struct guest *g, const struct guest_pte *pte,
+			unsigned int cpl)
+{
+	if (!pte->present || !(pte->value & PTE_A))
+		return 0;
+	if (cpl == CPL_USER && !pte->us)
+		return 0;
+	(void)g;
+	return SPACE_READ | SPACE_EXEC |
+	       (pte->rw && (pte->value & PTE_D) ? SPACE_WRITE : 0);
+}
+
+/* May the view keep this word, now that the table says `pte`? */
+static bool still_right(const struct guest *g, uint32_t word,
+			const struct guest_pte *pte, unsigned int cpl)
+{
+	uint32_t prot = allowed(g, pte, cpl);
+
+	return prot && space_word_frame(word) == pte_frame(g, pte->value) &&
+	       !(space_word_prot(word) & ~prot);
+}
+
+static bool needs_no_table(const struct guest *g, uint32_t page)
+{
+	uint32_t va = page << GUEST_PAGE_SHIFT;
+
+	if (g->mm.mode == MM_DIRECT)
+		return true;
+	return g->mm.mode == MM_BOOT &&
+	       (va < g->mem_bytes || (va >= g->lg.kernel_address &&
+				      va - g->lg.kernel_address < g->mem_bytes));
+}
+
+static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
+			uint32_t page)
+{
+	struct space *view = guest_view(g, table, cpl);
+	uint32_t word = space_word(view, page);
+	struct guest_pte pte;
+
+	if (!word || needs_no_table(g, page))
+		return;
+	pte = guest_walk_quiet(g, g->mm.table[table].cr3, gva(page << GUEST_PAGE_SHIFT));
+	if (!still_right(g, word, &pte, cpl))
+		space_unmap(view, page, 1);
+}
+
+/* Drops from both views of a table what its entries no longer say. */
+static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t end)
+{
+	static const unsigned int cpls[2] = { CPL_KERNEL, CPL_USER };
+	uint32_t page;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct space *view = guest_view(g, table, cpls[i]);
+
+		if (!view->mapped)
+			continue;
+		for (page = first; page < end; page++) {
+			if (!view->count[page / SPACE_SLOT_PAGES] ||
+			    (page % SPACE_SLOT_PAGES == 0 && needs_no_table(g, page) &&
+			     needs_no_table(g, page + SPACE_SLOT_PAGES - 1))) {
+				page |= SPACE_SLOT_PAGES - 1;
+				continue;
+			}
+			resync_page(g, table, cpls[i], page);
+		}
+	}
+}
+
+void guest_drop_shadows(struct guest *g)
+{
+	unsigned int i;
+
+	for (i = 0; i < GUEST_SPACES; i++)
+		if (g->space[i].mapped)
+			space_clear(&g->space[i]);
+}
+
+static uint32_t kernel_page(const struct guest *g)
+{
+	return g->lg.kernel_address >> GUEST_PAGE_SHIFT;
+}
+
+/* --- faults ------------------------------------------------------------------ */
+
+/* Everything the 1:1 and boot maps say around `page`, in one run. */
+static void map_without_tables(struct guest *g, struct space *view, uint32_t page,
+			       uint32_t prot)
+{
+	uint32_t base = 0, pages = g->limit_pages;
+
+	if (g->mm.mode == MM_BOOT) {
+		pages = g->mem_bytes >> GUEST_PAGE_SHIFT;
+		if (page >= kernel_page(g))
+			base = kernel_page(g);
+	}
+	if (g->lg.reserve_mem && base + pages > (0u - g->lg.reserve_mem) >> GUEST_PAGE_SHIFT)
+		pages = ((0u - g->lg.reserve_mem) >> GUEST_PAGE_SHIFT) - base;
+	space_map(view, base, 0, pages, prot);
+}
+
+/* The run of pages around a kernel fault that continues it in both memories
+ * with the same rights: the linear map of RAM, mostly. */
+static void map_kernel_run(struct guest *g, struct space *view, uint32_t page,
+			   uint32_t frame, uint32_t prot)
+{
+	uint32_t window = page & ~(KERNEL_AROUND - 1), first = page, end = page + 1;
+	struct guest_pte pte;
+
+	while (first > window) {
+		pte = guest_walk_quiet(g, current_cr3(g), gva((first - 1) << GUEST_PAGE_SHIFT));
+		if (allowed(g, &pte, CPL_KERNEL) != prot ||
+		    pte_frame(g, pte.value) != frame - (page - first) - 1)
+			break;
+		first--;
+	}
+	while (end < window + KERNEL_AROUND) {
+		pte = guest_walk_quiet(g, current_cr3(g), gva(end << GUEST_PAGE_SHIFT));
+		if (allowed(g, &pte, CPL_KERNEL) != prot ||
+		    pte_frame(g, pte.value) != frame + (end - page))
+			break;
+		end++;
+	}
+	space_map(view, first, frame - (page - first), end - first, prot);
+}
+
+static void map_user_window(struct guest *g, struct space *view, uint32_t page,
+			    unsigned int cpl)
+{
+	uint32_t p = page & ~(USER_AROUND - 1), end = p + USER_AROUND;
+
+	for (; p < end; p++) {
+		struct guest_pte pte;
+		uint32_t prot;
+
+		if (p != page && space_word(view, p))
+			continue;
+		pte = guest_walk_quiet(g, current_cr3(g), gva(p << GUEST_PAGE_SHIFT));
+		prot = allowed(g, &pte, cpl);
+		if (prot)
+			space_map(view, p, pte_frame(g, pte.value), 1, prot);
+	}
+}
+
+static void map_around(struct guest *g, uint32_t page, const struct guest_pte *pte,
+		       unsigned int cpl)
+{
+	struct space *view = guest_view(g, g->mm.current, cpl);
+	uint32_t prot = allowed(g, pte, cpl);
+
+	view->urgent = true;
+	if (needs_no_table(g, page))
+		map_without_tables(g, view, page, prot);
+	else if (cpl == CPL_KERNEL && page >= kernel_page(g))
+		map_kernel_run(g, view, page, pte_frame(g, pte->value), prot);
+	else
+		map_user_window(g, view, page, cpl);
+}
+
+/* Eager rewriting: a page is writable or executable, not both, so that every
+ * page is searched for sites after its last write and before it runs. */
+static void map_eager(struct guest *g, uint32_t page, const struct guest_pte *pte,
+		      uint32_t error)
+{
+	struct space *view = guest_view(g, g->mm.current, CPL_KERNEL);
+	uint32_t prot = allowed(g, pte, CPL_KERNEL), frame = pte_frame(g, pte->value);
+	uint32_t eip_page = g->cpu.v.regs.eip >> GUEST_PAGE_SHIFT;
+
+	view->urgent = true;
+	if (error & PF_FETCH) {
+		space_map(view, page, frame, 1, SPACE_READ | SPACE_EXEC);
+		guest_scan_page(g, page);
+	} else if (page == eip_page || page == eip_page + 1) {
+		/* Code that writes into its own page: both at once, or the
+		 * instruction could never finish. */
+		space_map(view, page, frame, 1, prot);
+		guest_scan_page(g, page);
+	} else if (needs_no_table(g, page) && !space_word(view, page)) {
+		map_without_tables(g, view, page, prot & ~SPACE_EXEC);
+	} else {
+		space_map(view, page, frame, 1, prot & ~SPACE_EXEC);
+	}
+}
+
+/* The same instruction faulting at the same address over and over: the host
+ * cannot map what the guest's tables allow.  Better a fault the guest sees than
+ * a guest that never moves again. */
+static bool is_stuck(struct guest_cpu *cpu, uint32_t address)
+{
+	if (cpu->fault_eip != cpu->v.regs.eip || cpu->fault_address != address) {
+		cpu->fault_eip = cpu->v.regs.eip;
+		cpu->fault_address = address;
+		cpu->fault_repeats = 0;
+		return false;
+	}
+	return ++cpu->fault_repeats > FAULTS_WITHOUT_PROGRESS;
+}
+
+/* The order is that of ABI 7.3. */
+bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error)
+{
+	unsigned int cpl = guest_cpl(g);
+	struct guest_pte pte;
+	uint64_t value;
+
+	if (guest_is_reserved(g, address)) {
+		/* C and older: whoever touches the host's part dies.  A user
+		 * program must not have that power over its kernel. */
+		if (cpl == CPL_KERNEL && !(g->lg.gens & (GEN(D) | GEN(E) | GEN(F))))
+			kill_guest(g, "touched 0x%x in the reserved top of memory at 0x%x",
+				   address, g->cpu.v.regs.eip);
+		return false;
+	}
+	pte = guest_walk(g, current_cr3(g), gva(address));
+	if (!pte.present || ((error & PF_WRITE) && !pte.rw) ||
+	    (cpl == CPL_USER && !pte.us) || is_stuck(&g->cpu, address))
+		return false;
+	value = pte.value | PTE_A | (error & PF_WRITE ? PTE_D : 0);
+	if (value != pte.value) {
+		pte.value = value;
+		guest_write32(g, pte.address, (uint32_t)value);
+	}
+	if (address >> GUEST_PAGE_SHIFT < SPACE_FIRST_PAGE)
+		return guest_low_access(g, address);
+	if (g->rewrite == REWRITE_EAGER && cpl == CPL_KERNEL)
+		map_eager(g, address >> GUEST_PAGE_SHIFT, &pte, error);
+	else
+		map_around(g, address >> GUEST_PAGE_SHIFT, &pte, cpl);
+	return true;
+}
+
+/* --- page-table calls --------------------------------------------------------- */
+
+static int find_table(const struct guest *g, uint32_t cr3)
+{
+	unsigned int i;
+
+	for (i = 0; i < GUEST_TABLES; i++)
+		if (g->mm.table[i].used && g->mm.table[i].cr3 == cr3)
+			return (int)i;
+	return -1;
+}
+
+/* A place for a table not seen before: a free one, or the one unused longest.
+ * Kernel mappings are the same in all tables, so they stay. */
+static unsigned int new_table(struct guest *g, uint32_t cr3)
+{
+	unsigned int i, victim = 0;
+
+	for (i = 0; i < GUEST_TABLES; i++) {
+		if (!g->mm.table[i].used) {
+			victim = i;
+			break;
+		}
+		if (g->mm.table[i].last_used < g->mm.table[victim].last_used)
+			victim = i;
+	}
+	space_unmap(guest_view(g, victim, CPL_KERNEL), 0, kernel_page(g));
+	if (guest_view(g, victim, CPL_USER)->mapped)
+		space_clear(guest_view(g, victim, CPL_USER));
+	g->mm.table[victim].used = true;
+	g->mm.table[victim].cr3 = cr3;
+	return victim;
+}
+
+/* Stack pages must stay writable: traps from user mode push onto them. */
+void guest_check_stack(struct guest *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->cpu.stack_pages; i++) {
+		uint32_t va = g->cpu.esp1 - 1 - i * GUEST_PAGE_SIZE;
+		struct guest_pte pte = guest_walk(g, current_cr3(g), gva(va));
+
+		if (!pte.present || !pte.rw) {
+			kill_guest(g, "stack page 0x%x is not writable",
+				   va & GUEST_PAGE_MASK);
+			return;
+		}
+	}
+}
+
+void hcall_new_pgtable(struct guest *g, const uint32_t arg[4])
+{
+	uint32_t cr3 = arg[0];
+	bool fresh = false;
+	int table;
+
+	if (!guest_bytes(g, gpa(cr3 & ~31u), 32)) {
+		kill_guest(g, "page table at 0x%x is outside memory", cr3);
+		return;
+	}
+	guest_detect_pae(g, cr3);
+	/* The first one ends the maps that need no tables. */
+	if (g->mm.mode != MM_TABLES) {
+		g->mm.mode = MM_TABLES;
+		guest_drop_shadows(g);
+		g->mm.table[g->mm.current].used = false;
+	}
+	table = find_table(g, cr3);
+	if (table < 0) {
+		table = (int)new_table(g, cr3);
+		fresh = true;
+	}
+	g->mm.current = (uint32_t)table;
+	g->mm.table[table].last_used = ++g->mm.clock;
+	if (g->mm.table[table].stale)
+		resync(g, (unsigned int)table, 0, SPACE_PAGES);
+	g->mm.table[table].stale = false;
+	if (fresh)
+		guest_check_stack(g);
+}
+
+void hcall_flush_tlb(struct guest *g, const uint32_t arg[4])
+{
+	unsigned int i;
+
+	if (!arg[0]) {
+		resync(g, g->mm.current, 0, kernel_page(g));
+		return;
+	}
+	/* Others are compared when they are next used. */
+	for (i = 0; i < GUEST_TABLES; i++)
+		g->mm.table[i].stale = g->mm.table[i].used && i != g->mm.current;
+	resync(g, g->mm.current, 0, SPACE_PAGES);
+	if (g->mm.mode == MM_TABLES)
+		guest_check_stack(g);
+}
+
+static void update_page(struct guest *g, unsigned int table, uint32_t page)
+{
+	struct space *user = guest_view(g, table, CPL_USER);
+	struct guest_pte pte;
+	uint32_t prot;
+
+	resync_page(g, table, CPL_KERNEL, page);
+	resync_page(g, table, CPL_USER, page);
+	/* The guest sets an entry because somebody waits for the page: a user
+	 * program, which would fault for it next.  Adding can wait for the next
+	 * batch. */
+	if (space_word(user, page) || table != g->mm.current || page < SPACE_FIRST_PAGE)
+		return;
+	pte = guest_walk_quiet(g, g->mm.table[table].cr3, gva(page << GUEST_PAGE_SHIFT));
+	prot = allowed(g, &pte, CPL_USER);
+	if (prot)
+		space_map(user, page, pte_frame(g, pte.value), 1, prot);
+}
+
+void hcall_set_pte(struct guest *g, const uint32_t arg[4])
+{
+	uint64_t value = g->mm.pae ? (uint64_t)arg[3] << 32 | arg[2] : arg[2];
+	uint32_t page = arg[1] >> GUEST_PAGE_SHIFT;
+	unsigned int i;
+
+	if (guest_is_reserved(g, arg[1])) {
+		kill_guest(g, "SET_PTE for 0x%x in the reserved top of memory", arg[1]);
+		return;
+	}
+	if ((value & PTE_P) && !pte_is_legal(g, value))
+		return;
+	/* Kernel addresses are in every table, others in the one named. */
+	for (i = 0; i < GUEST_TABLES; i++)
+		if (g->mm.table[i].used &&
+		    (arg[1] >= g->lg.kernel_address || g->mm.table[i].cr3 == arg[0]))
+			update_page(g, i, page);
+}
+
+void hcall_set_pgd(struct guest *g, const uint32_t arg[4])
+{
+	uint32_t entries, pages, first;
+	int table;
+
+	if (!g->mm.pae_known)
+		guest_detect_pae(g, arg[0]);
+	entries = g->mm.pae ? 4 : 1024;
+	pages = SPACE_PAGES / entries;
+	if (arg[1] >= entries) {
+		/* E and F kill, older ones do not look (ABI 1.5). */
+		if (g->lg.gens & (GEN(E) | GEN(F)))
+			kill_guest(g, "top-level slot %u, at most %u", arg[1], entries - 1);
+		return;
+	}
+	table = find_table(g, arg[0]);
+	if (table < 0)
+		return;
+	first = arg[1] * pages;
+	resync(g, (unsigned int)table, first, first + pages);
+}
+
+/* A PMD page does not say which address it serves: look which tables use it. */
+void hcall_set_pmd(struct guest *g, const uint32_t arg[4])
+{
+	unsigned int i, slot;
+
+	g->mm.pae = g->mm.pae_known = true;
+	if (arg[1] >= 512)
+		return;
+	for (i = 0; i < GUEST_TABLES; i++) {
+		if (!g->mm.table[i].used || g->mm.mode == MM_DIRECT)
+			continue;
+		for (slot = 0; slot < 4; slot++) {
+			gpa_t at = gpa((g->mm.table[i].cr3 & ~31u) + slot * 8);
+			uint32_t first = slot << 18 | arg[1] << 9;
+
+			if (guest_bytes(g, at, 8) &&
+			    (read_pte(g, at) & ~0xfffull) == (arg[0] & GUEST_PAGE_MASK))
+				resync(g, i, first, first + 512);
+		}
+	}
+}
