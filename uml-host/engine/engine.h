@@ -86,13 +86,16 @@ enum vmcall_behaviour {
 typedef size_t engine_fetch_fn(void *owner, unsigned int space, uint32_t va,
 			       void *buf, size_t len);
 
+#define ENGINE_CPU_AUTO (-1)	/* a CPU that is idle, now and later */
+#define ENGINE_CPU_NONE (-2)	/* wherever the host's scheduler likes */
+
 struct engine_config {
 	struct engine_vcpu *vcpu;
 	struct space *spaces;		/* array of nr_spaces */
 	unsigned int nr_spaces;
 	int ram_fd;			/* sealed memfd with the guest's frames */
 	uint64_t ram_bytes;
-	int cpu;			/* host CPU to pin to, or -1 */
+	int cpu;			/* host CPU to pin to, or ENGINE_CPU_… */
 	enum vmcall_behaviour simulate;	/* VMCALL_UNKNOWN: what the host really does */
 	engine_fetch_fn *fetch;
 	void *owner;			/* first argument of fetch */

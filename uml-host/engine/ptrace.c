@@ -95,9 +95,11 @@ struct engine *engine_open(const struct engine_config *config)
 	e->current = -1;
 	if (sem_init(&e->sleep, 0, 0) != 0)
 		die_errno("cannot make a semaphore");
+	placement_open(e);
 	stubs_open(e);
 	open_timer(e);
 	e->vmcall = probe_vmcall(e);
+	placement_watch(e);
 	return e;
 }
 
@@ -266,6 +268,7 @@ uint64_t engine_floor_ns(struct engine *e, unsigned int rounds)
 void engine_close(struct engine *e)
 {
 	timer_delete(e->timer);
+	placement_close(e);
 	stubs_close(e);
 	sem_destroy(&e->sleep);
 	free(e);

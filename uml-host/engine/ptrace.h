@@ -5,10 +5,13 @@
  *	ptrace.c	resume and wait, kicks, timer
  *	stub.c		stub processes: start, batches of operations, end
  *	classify.c	a stop signal becomes an x86 vector
+ *	placement.c	which host CPU all of it runs on
  */
 #ifndef ENGINE_PTRACE_H
 #define ENGINE_PTRACE_H
 
+#include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -44,6 +47,14 @@ struct engine {
 	_Atomic pid_t running;	/* stub that runs guest code, or 0 */
 	enum vmcall_behaviour vmcall;
 	struct engine_counters counters;
+
+	/* placement.c */
+	pid_t vcpu_tid;
+	int cpu;		/* pinned to, or -1 */
+	cpu_set_t allowed;	/* as we found it */
+	bool watching;
+	pthread_t watcher;
+	sem_t closing;
 };
 
 /* stub.c */
@@ -57,6 +68,12 @@ int stub_run(struct engine *e, struct stub *stub, struct user_regs_struct *regs)
 void stub_wait(struct stub *stub, int *status);
 /* A request failed: collects the status of the dead stub.  Always true. */
 bool stub_gone(struct engine *e, struct stub *stub, int *status);
+
+/* placement.c: pins the calling thread, before stubs inherit it; watches the
+ * load; gives the CPUs back. */
+void placement_open(struct engine *e);
+void placement_watch(struct engine *e);
+void placement_close(struct engine *e);
 
 /* classify.c: fills e->config.vcpu->exit, and corrects its registers where the
  * host kernel changed them on the way. */

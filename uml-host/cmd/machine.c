@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Putting a guest together and taking it apart again.  Guest state and guest
+ * memory are two memory files mapped side by side, so that the distance between
+ * them is the same in every process that maps both.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "boot/boot.h"
+#include "cmd/machine.h"
+#include "engine/clock.h"
+
+/* Above RAM: the device page and its rings (ABI 3.1). */
+#define SPARE_PAGES 256u
+
+
+struct machine {
+	const struct options *options;
+	struct guest *guest;
+	size_t guest_bytes, ram_bytes;	/* mapped sizes */
+	int guest_fd, ram_fd;
+	struct engine *engine;
+	struct log *log;
+	struct guest_setup setup;
+	void (*console)(void *ctx, const uint8_t *text, uint32_t len);
+	void *console_ctx;
+
+	pthread_t timeout_thread;
+	atomic_bool timed_out;
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	bool over;
+};
+
+/* --- memory -------------------------------------------------------------------- */
+
+static int make_memory(const char *name, size_t bytes)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		die_errno("cannot make a memory file");
+	if (ftruncate(fd, (off_t)bytes) != 0)
+		die_errno("cannot give a memory file %zu MiB", bytes >> 20);
+	/* Nobody can pull pages out from under a mapping. */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+		die_errno("cannot seal guest memory");
+	return fd;
+}
+
+struct machine *machine_open(const struct options *o)
+{
+	const size_t huge = 2u << 20;
+	struct machine *m = calloc(1, sizeof(*m));
+	char *base;
+
+	if (!m)
+		die("out of memory");
+	m->options = o;
+	m->guest_bytes = (sizeof(struct guest) + huge - 1) & ~(huge - 1);
+	m->ram_bytes = o->mem_bytes + SPARE_PAGES * GUEST_PAGE_SIZE;
+	m->guest_fd = make_memory("uml-host-guest", m->guest_bytes);
+	m->ram_fd = make_memory("uml-host-ram", m->ram_bytes);
+	/* One stretch of addresses for both. */
+	base = mmap(NULL, m->guest_bytes + m->ram_bytes, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED ||
+	    mmap(base, m->guest_bytes, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, m->guest_fd, 0) == MAP_FAILED ||
+	    mmap(base + m->guest_bytes, m->ram_bytes, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, m->ram_fd, 0) == MAP_FAILED)
+		die_errno("cannot map %llu MiB of guest memory",
+			  (unsigned long long)(o->mem_bytes >> 20));
+	m->guest = (struct guest *)base;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->ended, NULL);
+	return m;
+}
+
+struct guest *machine_guest(struct machine *m) { return m->guest; }
+struct engine *machine_engine(struct machine *m) { return m->engine; }
+
+uint8_t *machine_ram(struct machine *m)
+{
+	return (uint8_t *)m->guest + m->guest_bytes;
+}
+
+void machine_set_console(struct machine *m,
+			 void (*console)(void *ctx, const uint8_t *text, uint32_t len),
+			 void *ctx)
+{
+	m->console = console;
+	m->console_ctx = ctx;
+}
+
+/* --- engine -------------------------------------------------------------------- */
+
+static size_t fetch(void *owner, unsigned int space, uint32_t va, void *buf, size_t len)
+{
+	(void)space;
+	return guest_view_read(owner, va, buf, (uint32_t)len);
+}
+
+void machine_open_engine(struct machine *m)
+{
+	const struct engine_config config = {
+		.vcpu = &m->guest->cpu.v,
+		.spaces = m->guest->space, .nr_spaces = GUEST_SPACES,
+		.ram_fd = m->ram_fd, .ram_bytes = m->ram_bytes,
+		.cpu = m->options->cpu,
+		.simulate = m->options->simulate,
+		.fetch = fetch, .owner = m->guest,
+	};
+
+	m->engine = engine_open(&config);
+}
+
+/* Sites must be found before they run where vmcall does not fault. */
+static enum rewrite_mode rewrite_mode(const struct machine *m)
+{
+	if (m->options->rewrite_given)
+		return m->options->rewrite;
+	return engine_vmcall(m->engine) == VMCALL_SILENT ? REWRITE_EAGER : REWRITE_PATCH;
+}
+
+/* --- image --------------------------------------------------------------------- */
+
+/* Memory as the launcher hands it over: zeroes. */
+static void clear_ram(struct machine *m)
+{
+	if (fallocate(m->ram_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		      (off_t)m->ram_bytes) != 0)
+		die_errno("cannot clear guest memory");
+}
+
+void machine_load(struct machine *m)
+{
+	const struct options *o = m->options;
+	const struct boot_config config = {
+		.image = o->image, .initrd = o->initrd, .command_line = o->command_line,
+	};
+	const struct boot_ram ram = {
+		.base = machine_ram(m), .bytes = (uint32_t)o->mem_bytes,
+	};
+	struct boot_result result;
+
+	boot_load(&config, ram, &result);
+	m->setup = (struct guest_setup){
+		.mem_bytes = (uint32_t)o->mem_bytes,
+		.spare_pages = SPARE_PAGES,
+		.ram_offset = (int64_t)m->guest_bytes,
+		.entry = result.entry,
+		.initrd_bytes = result.initrd_bytes,
+		.gens = o->gens,
+	};
+	if (!m->engine) {
+		machine_open_engine(m);
+		m->setup.tsc_khz = engine_tsc_khz();
+	}
+	m->setup.rewrite = rewrite_mode(m);
+	guest_init(m->guest, &m->setup);
+	if (o->verbose)
+		warn("%s: entry 0x%x, %u MiB, vmcall: %s", o->image, result.entry,
+		     m->setup.mem_bytes >> 20, vmcall_behaviour_name(engine_vmcall(m->engine)));
+}
+
+/* --- the owner of the run loop --------------------------------------------------- */
+
+static void on_event(void *context, const struct guest_event *event)
+{
+	struct machine *m = context;
+
+	if (m->log)
+		log_event(m->log, event);
+}
+
+static void on_console(void *context, const uint8_t *text, uint32_t len)
+{
+	struct machine *m = context;
+
+	if (m->console) {
+		m->console(m->console_ctx, text, len);
+		return;
+	}
+	while (len) {
+		ssize_t n = write(STDOUT_FILENO, text, len);
+
+		if (n < 0 && errno != EINTR)
+			die_errno("cannot write the guest's console");
+		if (n > 0) {
+			text += n;
+			len -= (uint32_t)n;
+		}
+	}
+}
+
+static bool should_stop(void *context)
+{
+	struct machine *m = context;
+
+	return atomic_load_explicit(&m->timed_out, memory_order_relaxed);
+}
+
+/* --- timeout --------------------------------------------------------------------- */
+
+static void *timeout_main(void *arg)
+{
+	struct machine *m = arg;
+	double seconds = m->options->timeout;
+	struct timespec until;
+	int error = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)seconds;
+	until.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&m->lock);
+	while (!m->over && !error)
+		error = pthread_cond_clockwait(&m->ended, &m->lock, CLOCK_MONOTONIC, &until);
+	if (!m->over) {
+		atomic_store(&m->timed_out, true);
+		engine_kick(m->engine);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+static void start_timeout(struct machine *m)
+{
+	if (m->options->timeout > 0 &&
+	    (errno = pthread_create(&m->timeout_thread, NULL, timeout_main, m)) != 0)
+		die_errno("cannot start the timeout thread");
+}
+
+static void stop_timeout(struct machine *m)
+{
+	if (!(m->options->timeout > 0))
+		return;
+	pthread_mutex_lock(&m->lock);
+	m->over = true;
+	pthread_cond_signal(&m->ended);
+	pthread_mutex_unlock(&m->lock);
+	pthread_join(m->timeout_thread, NULL);
+}
+
+/* --- running ----------------------------------------------------------------------- */
+
+/* Guest bytes in our own messages never reach the terminal as they are. */
+static void say_why(const struct machine *m, const char *how)
+{
+	char reason[GUEST_REASON * 4 + 1];
+	const char *from = m->guest->reason;
+	char *to = reason;
+
+	for (; *from; from++) {
+		unsigned char c = (unsigned char)*from;
+
+		if (c >= ' ' && c < 0x7f)
+			*to++ = (char)c;
+		else
+			to += sprintf(to, "\\x%02x", c);
+	}
+	*to = '\0';
+	/* The log has told already. */
+	if (!m->log)
+		warn("guest %s: %s", how, reason);
+}
+
+static int finish(struct machine *m)
+{
+	switch (m->guest->end) {
+	case END_POWEROFF:
+		return STATUS_POWEROFF;
+	case END_RESTART:
+		return STATUS_POWEROFF;
+	case END_CRASH:
+		say_why(m, "crashed");
+		return STATUS_CRASHED;
+	case END_KILLED:
+		say_why(m, "killed");
+		return STATUS_KILLED;
+	default:
+		warn("the guest did not end within %g s", m->options->timeout);
+		return STATUS_TIMEOUT;
+	}
+}
+
+int machine_run(struct machine *m, struct log *log)
+{
+	const struct guest_owner owner = {
+		.context = m, .event = on_event, .console = on_console,
+		.stop = should_stop,
+	};
+	struct log_wants wants = log_wants(log);
+
+	m->log = log;
+	start_timeout(m);
+	for (;;) {
+		m->guest->trace_rows = wants.rows;
+		m->guest->trace_kinds = wants.kinds;
+		guest_run(m->guest, m->engine, &owner);
+		if (m->guest->end != END_RESTART || m->options->no_reboot)
+			break;
+		clear_ram(m);
+		machine_load(m);
+	}
+	stop_timeout(m);
+	return finish(m);
+}
+
+void machine_close(struct machine *m)
+{
+	if (m->engine)
+		engine_close(m->engine);
+	munmap(m->guest, m->guest_bytes + m->ram_bytes);
+	close(m->guest_fd);
+	close(m->ram_fd);
+	pthread_mutex_destroy(&m->lock);
+	pthread_cond_destroy(&m->ended);
+	free(m);
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of options, its parser and its help.  Wrong input ends in one line
+ * that says what would be right.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "cmd/options.h"
+
+#define GUESTS (SUB_RUN | SUB_TRACE)
+#define ALL (SUB_RUN | SUB_TRACE | SUB_BENCH | SUB_CHECK)
+
+struct option_row {
+	char letter;		/* 0: only the long name */
+	const char *name;	/* NULL: only the letter */
+	const char *value;	/* name of its value, NULL: none */
+	unsigned int subs;
+	const char *help;
+	void (*set)(struct options *o, const char *value);
+};
+
+/* --- values ------------------------------------------------------------------ */
+
+uint64_t options_mem(const char *text)
+{
+	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	unsigned long long number;
+	unsigned int shift = 20;
+	uint64_t bytes;
+	char *end;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || errno == ERANGE)
+		usage_error("memory '%s': give a number of MiB, or a size like 64M or 1G", text);
+	switch (toupper((unsigned char)*end)) {
+	case 'G': shift = 30; end++; break;
+	case 'M': end++; break;
+	case 'K': shift = 10; end++; break;
+	default: break;
+	}
+	if (*end)
+		usage_error("memory '%s': give a number of MiB, or a size like 64M or 1G", text);
+	if (number == 0)
+		usage_error("memory '%s': a guest needs at least 1M", text);
+	if (number > OPTIONS_MAX_MEM >> shift)
+		usage_error("memory '%s': a 32-bit guest can have at most %lluM", text,
+			    OPTIONS_MAX_MEM >> 20);
+	bytes = (uint64_t)number << shift;
+	if (bytes & 0xfffff)
+		usage_error("memory '%s': must be a whole number of MiB", text);
+	if (bytes > host)
+		usage_error("memory '%s': this host has %llu MiB", text,
+			    (unsigned long long)(host >> 20));
+	return bytes;
+}
+
+static unsigned int number(const char *option, const char *text, unsigned int max)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno || value > max)
+		usage_error("%s: '%s' is not a number from 0 to %u", option, text, max);
+	return (unsigned int)value;
+}
+
+/* The index of `text` in a list of words; a usage error names them all. */
+static unsigned int word(const char *option, const char *text,
+			 const char *const *words, unsigned int n)
+{
+	char all[256] = "";
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(text, words[i]) == 0)
+			return i;
+		if (i)
+			strncat(all, ", ", sizeof(all) - strlen(all) - 1);
+		strncat(all, words[i], sizeof(all) - strlen(all) - 1);
+	}
+	usage_error("%s: '%s' is none of %s", option, text, all);
+}
+
+#define WORD(option, text, words) \
+	word(option, text, words, sizeof(words) / sizeof((words)[0]))
+
+static void set_mem(struct options *o, const char *v) { o->mem_bytes = options_mem(v); }
+static void set_initrd(struct options *o, const char *v) { o->initrd = v; }
+static void set_no_reboot(struct options *o, const char *v) { (void)v; o->no_reboot = true; }
+static void set_verbose(struct options *o, const char *v) { (void)v; o->verbose = true; }
+
+static void set_cpu(struct options *o, const char *v)
+{
+	if (strcmp(v, "auto") == 0)
+		o->cpu = ENGINE_CPU_AUTO;
+	else if (strcmp(v, "none") == 0)
+		o->cpu = ENGINE_CPU_NONE;
+	else if (isdigit((unsigned char)*v))
+		o->cpu = (int)number("--cpu", v, 4095);
+	else
+		usage_error("--cpu: '%s' is neither auto, none nor the number of a CPU", v);
+}
+
+static void set_rewrite(struct options *o, const char *v)
+{
+	static const char *const modes[] = {
+		[REWRITE_PATCH] = "patch", [REWRITE_EMULATE] = "emulate",
+		[REWRITE_EAGER] = "eager",
+	};
+
+	o->rewrite = (enum rewrite_mode)WORD("--rewrite", v, modes);
+	o->rewrite_given = true;
+}
+
+static void set_abi(struct options *o, const char *v)
+{
+	o->gens = v && strcmp(v, "auto") == 0 ? GENS_ALL :
+		  (uint16_t)(1u << word("--abi", v, generation_name, NR_GENERATIONS));
+}
+
+static void set_timeout(struct options *o, const char *v)
+{
+	char *end;
+
+	o->timeout = strtod(v, &end);
+	if (*end || end == v || !(o->timeout > 0) || o->timeout > 1e9)
+		usage_error("--timeout: '%s' is not a positive number of seconds", v);
+}
+
+static void set_simulate(struct options *o, const char *v)
+{
+	static const char *const hosts[] = {
+		[VMCALL_UNKNOWN] = "host", [VMCALL_SIGILL] = "sigill",
+		[VMCALL_SIGSEGV] = "sigsegv", [VMCALL_SILENT] = "silent",
+	};
+
+	o->simulate = (enum vmcall_behaviour)WORD("--simulate-vmcall", v, hosts);
+}
+
+static void set_color(struct options *o, const char *v)
+{
+	static const char *const modes[] = {
+		[LOG_COLOR_AUTO] = "auto", [LOG_COLOR_ALWAYS] = "always",
+		[LOG_COLOR_NEVER] = "never",
+	};
+
+	o->log.color = (enum log_color)WORD("--color", v, modes);
+}
+
+static void set_e(struct options *o, const char *v)
+{
+	if (o->log.nr_trace == OPTIONS_MAX_LIST)
+		usage_error("-e: at most %d of them", OPTIONS_MAX_LIST);
+	o->trace[o->log.nr_trace++] = v;
+}
+
+static void set_o(struct options *o, const char *v) { o->log.path = v; }
+static void set_append(struct options *o, const char *v) { (void)v; o->log.append = true; }
+static void set_summary(struct options *o, const char *v) { (void)v; o->log.summary = LOG_SUMMARY_ONLY; }
+static void set_both(struct options *o, const char *v) { (void)v; o->log.summary = LOG_SUMMARY_BOTH; }
+static void set_sort(struct options *o, const char *v) { o->log.sort = log_sort_parse(v); }
+static void set_eip(struct options *o, const char *v) { (void)v; o->log.show_eip = true; }
+static void set_nr(struct options *o, const char *v) { (void)v; o->log.show_nr = true; }
+static void set_time(struct options *o, const char *v) { (void)v; o->log.show_time = true; }
+static void set_relative(struct options *o, const char *v) { (void)v; o->log.stamp = LOG_STAMP_RELATIVE; }
+static void set_detail(struct options *o, const char *v) { (void)v; o->log.verbose = true; }
+static void set_quiet(struct options *o, const char *v) { (void)v; o->log.quiet++; }
+static void set_string(struct options *o, const char *v) { o->log.string_limit = number("-s", v, EVENT_TEXT); }
+
+static void set_stamp(struct options *o, const char *v)
+{
+	(void)v;
+	/* -t, -tt, -ttt. */
+	if (o->log.stamp < LOG_STAMP_EPOCH)
+		o->log.stamp++;
+}
+
+static void set_values(struct options *o, const char *v)
+{
+	static const char *const values[] = {
+		[LOG_VALUES_ABBREV] = "abbrev", [LOG_VALUES_RAW] = "raw",
+		[LOG_VALUES_VERBOSE] = "verbose",
+	};
+
+	o->log.values = (enum log_values)WORD("-X", v, values);
+}
+
+static void set_format(struct options *o, const char *v)
+{
+	o->log.format = log_format_parse(v);
+}
+
+static void set_bench_format(struct options *o, const char *v)
+{
+	static const char *const formats[] = { "text", "json" };
+
+	o->json = WORD("--format", v, formats) == 1;
+}
+
+static void set_rounds(struct options *o, const char *v)
+{
+	o->rounds = number("--rounds", v, 10000000);
+	if (o->rounds < 100)
+		usage_error("--rounds: at least 100 hypercalls make a run");
+}
+
+/* --- the table --------------------------------------------------------------- */
+
+static const struct option_row table[] = {
+	{ 'm', "mem", "SIZE", GUESTS, "guest memory, e.g. 64M; the old bare MEM in MiB works too", set_mem },
+	{ 0, "initrd", "FILE", GUESTS, "initial ram disk for the guest kernel", set_initrd },
+	{ 0, "no-reboot", NULL, GUESTS, "exit when the guest asks for a restart", set_no_reboot },
+	{ 0, "timeout", "SECONDS", GUESTS, "end the guest after that time, with status 124", set_timeout },
+	{ 0, "abi", "GEN", GUESTS, "generation of the guest: auto, Z, Z', A, S, B, C, D, E or F", set_abi },
+	{ 0, "rewrite", "HOW", GUESTS, "vmcall sites: patch, emulate or eager", set_rewrite },
+	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },
+	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "behave as a host where vmcall is sigill, sigsegv or silent", set_simulate },
+	{ 0, "color", "WHEN", GUESTS, "auto, always or never", set_color },
+	{ 0, "verbose", NULL, GUESTS, "say what uml-host does, on stderr", set_verbose },
+
+	{ 'e', NULL, "trace=SET", SUB_TRACE, "calls to show: names, %classes, !not, /regex", set_e },
+	{ 'o', "output", "FILE", SUB_TRACE, "write the log to FILE", set_o },
+	{ 'A', NULL, NULL, SUB_TRACE, "append to FILE", set_append },
+	{ 'c', NULL, NULL, SUB_TRACE, "a summary at the end instead of the log", set_summary },
+	{ 'C', NULL, NULL, SUB_TRACE, "a summary besides the log", set_both },
+	{ 'S', NULL, "KEY", SUB_TRACE, "sort the summary: time, calls, name, min-time, max-time, avg-time, killed, nothing", set_sort },
+	{ 'T', NULL, NULL, SUB_TRACE, "time spent in each call", set_time },
+	{ 't', NULL, NULL, SUB_TRACE, "time of day; -tt with microseconds, -ttt since 1970", set_stamp },
+	{ 'r', NULL, NULL, SUB_TRACE, "time since the line before", set_relative },
+	{ 'i', NULL, NULL, SUB_TRACE, "the guest's EIP", set_eip },
+	{ 'n', NULL, NULL, SUB_TRACE, "hypercall numbers", set_nr },
+	{ 'v', NULL, NULL, SUB_TRACE, "more: rewritten sites, privilege levels", set_detail },
+	{ 's', NULL, "N", SUB_TRACE, "at most N bytes of each string (32)", set_string },
+	{ 'X', NULL, "FORM", SUB_TRACE, "values as abbrev, raw or verbose", set_values },
+	{ 'q', NULL, NULL, SUB_TRACE, "no rewrite notes; -qq no +++ lines either", set_quiet },
+	{ 0, "format", "FORM", SUB_TRACE, "text", set_format },
+
+	{ 0, "format", "FORM", SUB_BENCH, "text or json", set_bench_format },
+	{ 0, "rounds", "N", SUB_BENCH, "hypercalls per run", set_rounds },
+};
+
+#define ROWS (sizeof(table) / sizeof(table[0]))
+
+static const char *sub_name(enum subcommand sub)
+{
+	return sub == SUB_RUN ? "run" : sub == SUB_TRACE ? "trace" :
+	       sub == SUB_BENCH ? "bench" : "check";
+}
+
+static void print_help(enum subcommand sub)
+{
+	size_t i;
+
+	printf("usage: uml-host %s [OPTIONS]%s\n\n", sub_name(sub),
+	       sub & GUESTS ? " [MEM] GUEST [GUEST-ARGUMENTS...]" : "");
+	for (i = 0; i < ROWS; i++) {
+		const struct option_row *row = &table[i];
+		char left[64], letter[8] = "";
+
+		if (!(row->subs & sub))
+			continue;
+		if (row->letter)
+			snprintf(letter, sizeof(letter), "-%c", row->letter);
+		if (row->name)
+			snprintf(left, sizeof(left), "%s%s--%s%s%s", letter,
+				 row->letter ? ", " : "", row->name,
+				 row->value ? "=" : "", row->value ? row->value : "");
+		else
+			snprintf(left, sizeof(left), "%s%s%s", letter,
+				 row->value ? " " : "", row->value ? row->value : "");
+		printf("  %-24s %s\n", left, row->help);
+	}
+	printf("  %-24s %s\n", "--help", "this text");
+	if (sub & GUESTS)
+		printf("\nGUEST is a 32-bit ELF (a guest-rt program, vmlinux) or a bzImage.\n"
+		       "Options end at GUEST; the words after it are the guest's command line.\n");
+}
+
+/* --- parsing ------------------------------------------------------------------- */
+
+/* getopt's view of the table: long options carry their row, letters theirs. */
+struct getopt_view {
+	char letters[2 * ROWS + 4];
+	struct option longs[ROWS + 2];
+};
+
+#define LONG_BASE 1000
+#define HELP 999
+
+static void make_view(struct getopt_view *view, enum subcommand sub)
+{
+	/* '+': options end at GUEST; ':': tell a missing value from an unknown
+	 * option. */
+	char *letter = view->letters;
+	size_t i, n = 0;
+
+	*letter++ = '+';
+	*letter++ = ':';
+	for (i = 0; i < ROWS; i++) {
+		if (!(table[i].subs & sub))
+			continue;
+		if (table[i].letter) {
+			*letter++ = table[i].letter;
+			if (table[i].value)
+				*letter++ = ':';
+		}
+		if (table[i].name)
+			view->longs[n++] = (struct option){
+				table[i].name, table[i].value ? 1 : 0, NULL,
+				LONG_BASE + (int)i,
+			};
+	}
+	*letter = '\0';
+	view->longs[n++] = (struct option){ "help", 0, NULL, HELP };
+	view->longs[n] = (struct option){ 0 };
+}
+
+static const struct option_row *find_letter(int letter, enum subcommand sub)
+{
+	size_t i;
+
+	for (i = 0; i < ROWS; i++)
+		if (table[i].letter == letter && (table[i].subs & sub))
+			return &table[i];
+	return NULL;
+}
+
+_Noreturn static void bad_option(enum subcommand sub, int c, const char *text)
+{
+	if (isdigit((unsigned char)optopt))
+		usage_error("memory '%s': give a positive number of MiB", text);
+	if (c == ':')
+		usage_error("option '%s' needs a value; see uml-host %s --help", text,
+			    sub_name(sub));
+	usage_error("unknown option '%s'; see uml-host %s --help", text, sub_name(sub));
+}
+
+static void parse_options(struct options *o, enum subcommand sub, int argc, char **argv)
+{
+	struct getopt_view view;
+	int c, at;
+
+	make_view(&view, sub);
+	opterr = 0;
+	/* Glibc's way to start anew: the main program has its own words. */
+	optind = 0;
+	while (at = optind ? optind : 1,
+	       (c = getopt_long(argc, argv, view.letters, view.longs, NULL)) != -1) {
+		const struct option_row *row;
+
+		if (c == '?' || c == ':')
+			bad_option(sub, c, argv[at]);
+		if (c == HELP) {
+			print_help(sub);
+			quit(0);
+		}
+		row = c >= LONG_BASE ? &table[c - LONG_BASE] : find_letter(c, sub);
+		row->set(o, optarg);
+	}
+}
+
+static char *join(char **words, int n)
+{
+	size_t bytes = 1;
+	char *line, *at;
+	int i;
+
+	for (i = 0; i < n; i++)
+		bytes += strlen(words[i]) + 1;
+	line = at = calloc(1, bytes);
+	if (!line)
+		die("out of memory");
+	for (i = 0; i < n; i++)
+		at += sprintf(at, "%s%s", i ? " " : "", words[i]);
+	return line;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+void options_parse(struct options *o, enum subcommand sub, int argc, char **argv)
+{
+	*o = (struct options){
+		.cpu = ENGINE_CPU_AUTO, .gens = GENS_ALL, .rounds = 20000,
+		.log = LOG_OPTIONS_INIT,
+	};
+	parse_options(o, sub, argc, argv);
+	o->log.trace = o->trace;
+	argc -= optind;
+	argv += optind;
+	if (!(sub & GUESTS)) {
+		if (argc)
+			usage_error("'%s': uml-host %s takes no arguments", argv[0], sub_name(sub));
+		return;
+	}
+	if (o->log.append && !o->log.path)
+		usage_error("-A needs -o FILE to append to");
+	if (argc && is_number(argv[0])) {
+		if (o->mem_bytes)
+			usage_error("memory is given twice: -m and '%s'", argv[0]);
+		o->mem_bytes = options_mem(argv[0]);
+		argc--;
+		argv++;
+	}
+	if (!argc)
+		usage_error("which guest? usage: uml-host %s [OPTIONS] [MEM] GUEST [GUEST-ARGUMENTS...]",
+			    sub_name(sub));
+	if (!o->mem_bytes)
+		o->mem_bytes = OPTIONS_DEFAULT_MEM;
+	o->image = argv[0];
+	o->command_line = join(argv + 1, argc - 1);
+}
+
+void options_free(struct options *o)
+{
+	free(o->command_line);
+	o->command_line = NULL;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which host CPU a guest runs on.  Supervisor and stubs share one: a ptrace
+ * round trip costs 10 us there and 58 us across two CPUs, and the scheduler
+ * left alone spreads the pair.
+ *
+ * With --cpu=auto the start is where the kernel put us, and a thread watches
+ * whether the guest has to wait for its CPU while another one idles; then the
+ * guest moves.  One process moves at a time, so that two crowded guests do not
+ * both jump to the same place.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "engine/clock.h"
+#include "engine/ptrace.h"
+
+#define LOOK_NS 100000000	/* how often the thread looks */
+#define SAMPLE_NS 40000000	/* over which idle time is measured */
+#define CROWDED 4		/* waiting for more than 1/4 of the time */
+#define IDLE_PERCENT 60
+#define MAX_CPUS 1024
+
+static void pin(struct engine *e, int cpu)
+{
+	cpu_set_t set;
+	int i;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	/* A stub that starts at this moment inherits the old CPU and is set
+	 * right at the next move; until then it is only slower. */
+	for (i = 0; i < ENGINE_MAX_SPACES; i++) {
+		pid_t pid = e->stub[i].pid;
+
+		if (pid > 0)
+			sched_setaffinity(pid, sizeof(set), &set);
+	}
+	sched_setaffinity(e->vcpu_tid, sizeof(set), &set);
+	e->cpu = cpu;
+}
+
+/* Nanoseconds a task has waited for a CPU so far (second word of schedstat). */
+static uint64_t waited(const char *path)
+{
+	unsigned long long ran = 0, wait = 0;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%llu %llu", &ran, &wait) != 2)
+		wait = 0;
+	fclose(f);
+	return wait;
+}
+
+static uint64_t guest_waited(struct engine *e)
+{
+	pid_t stub = atomic_load(&e->running);
+	char path[64];
+	uint64_t ns;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", (int)e->vcpu_tid);
+	ns = waited(path);
+	if (stub <= 0)
+		stub = e->stub[0].pid;
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)stub);
+	return ns + waited(path);
+}
+
+/* Idle ticks of every CPU; those of CPUs not listed stay 0. */
+static void read_idle(uint64_t idle[MAX_CPUS])
+{
+	char line[512];
+	FILE *f = fopen("/proc/stat", "re");
+
+	memset(idle, 0, MAX_CPUS * sizeof(idle[0]));
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned long long user, nice, system, idling;
+		int cpu;
+
+		if (sscanf(line, "cpu%d %llu %llu %llu %llu", &cpu, &user, &nice,
+			   &system, &idling) == 5 && cpu >= 0 && cpu < MAX_CPUS)
+			idle[cpu] = idling;
+	}
+	if (f)
+		fclose(f);
+}
+
+/* One mover at a time on this machine: an abstract socket name is a lock that
+ * goes with its holder.  Returns the lock or -1. */
+static int lock_moves(void)
+{
+	static const char name[] = "\0uml-host-placement";
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	memcpy(address.sun_path, name, sizeof(name) - 1);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address,
+			    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+					sizeof(name) - 1)) != 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Sleeps, or returns true at once when the engine closes. */
+static bool closing_within(struct engine *e, uint64_t ns)
+{
+	uint64_t deadline = engine_clock_ns() + ns;
+	struct timespec until = {
+		.tv_sec = (time_t)(deadline / 1000000000),
+		.tv_nsec = (long)(deadline % 1000000000),
+	};
+	int error;
+
+	while ((error = sem_clockwait(&e->closing, CLOCK_MONOTONIC, &until)) != 0 &&
+	       errno == EINTR)
+		;
+	return error == 0;
+}
+
+static void move_to_idle_cpu(struct engine *e)
+{
+	uint64_t before[MAX_CPUS], after[MAX_CPUS];
+	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK) * SAMPLE_NS / 1000000000;
+	int cpu, best = -1, lock = lock_moves();
+
+	if (lock < 0)
+		return;
+	read_idle(before);
+	if (closing_within(e, SAMPLE_NS)) {
+		sem_post(&e->closing);
+	} else {
+		read_idle(after);
+		for (cpu = 0; cpu < MAX_CPUS; cpu++)
+			if (cpu != e->cpu && CPU_ISSET((size_t)cpu, &e->allowed) &&
+			    (best < 0 || after[cpu] - before[cpu] > after[best] - before[best]))
+				best = cpu;
+		if (best >= 0 && (after[best] - before[best]) * 100 >= ticks * IDLE_PERCENT) {
+			pin(e, best);
+			/* Others see the new load before they may move. */
+			if (closing_within(e, SAMPLE_NS))
+				sem_post(&e->closing);
+		}
+	}
+	close(lock);
+}
+
+static void *watch(void *arg)
+{
+	struct engine *e = arg;
+	uint64_t last, now;
+
+	sched_setaffinity(0, sizeof(e->allowed), &e->allowed);
+	last = guest_waited(e);
+	while (!closing_within(e, LOOK_NS)) {
+		now = guest_waited(e);
+		if (now - last > LOOK_NS / CROWDED)
+			move_to_idle_cpu(e);
+		last = guest_waited(e);
+	}
+	return NULL;
+}
+
+void placement_open(struct engine *e)
+{
+	int cpu = e->config.cpu;
+	cpu_set_t set;
+
+	e->vcpu_tid = (pid_t)syscall(SYS_gettid);
+	e->cpu = -1;
+	if (cpu == ENGINE_CPU_NONE)
+		return;
+	if (sched_getaffinity(0, sizeof(e->allowed), &e->allowed) != 0)
+		die_errno("cannot ask which CPUs may be used");
+	if (cpu >= 0) {
+		CPU_ZERO(&set);
+		if (cpu < CPU_SETSIZE)
+			CPU_SET((size_t)cpu, &set);
+		if (cpu >= CPU_SETSIZE || sched_setaffinity(0, sizeof(set), &set) != 0)
+			die("cannot pin to CPU %d: it does not exist or may not be used", cpu);
+		e->cpu = cpu;
+		return;
+	}
+	cpu = sched_getcpu();
+	if (cpu < 0)
+		return;
+	pin(e, cpu);
+}
+
+void placement_watch(struct engine *e)
+{
+	sigset_t all, old;
+
+	if (e->config.cpu != ENGINE_CPU_AUTO || CPU_COUNT(&e->allowed) < 2)
+		return;
+	if (sem_init(&e->closing, 0, 0) != 0)
+		die_errno("cannot make a semaphore");
+	/* Signals are for the threads that expect them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	errno = pthread_create(&e->watcher, NULL, watch, e);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (errno)
+		die_errno("cannot start the placement thread");
+	e->watching = true;
+}
+
+void placement_close(struct engine *e)
+{
+	if (e->watching) {
+		sem_post(&e->closing);
+		pthread_join(e->watcher, NULL);
+		sem_destroy(&e->closing);
+	}
+	if (e->cpu >= 0)
+		sched_setaffinity(0, sizeof(e->allowed), &e->allowed);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The seccomp program of the stub processes, made by libseccomp and exported:
+ * the stub has no library to load it with.
+ *
+ * It is the second line of defence.  The first is PTRACE_SYSEMU, under which
+ * no system call of guest code is executed; this one holds for the moments in
+ * which the stub's own calls are.
+ */
+#include <errno.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "sandbox/sandbox.h"
+
+#define HIGH_HALF 0xffffffff00000000ull
+#define LOW_4G 0x100000000ull
+
+static void allow(scmp_filter_ctx ctx, int call, unsigned int n,
+		  const struct scmp_arg_cmp *args)
+{
+	int error = seccomp_rule_add_exact_array(ctx, SCMP_ACT_ALLOW, call, n, args);
+
+	if (error) {
+		errno = -error;
+		die_errno("cannot make the seccomp filter of the stub process");
+	}
+}
+
+static void add_rules(scmp_filter_ctx ctx)
+{
+	/* addr < 4 GiB, shared and fixed, of guest memory.  A range that ends
+	 * above 4 GiB is stopped by its length. */
+	const struct scmp_arg_cmp map[] = {
+		SCMP_A0(SCMP_CMP_MASKED_EQ, HIGH_HALF, 0),
+		SCMP_A1(SCMP_CMP_LE, LOW_4G),
+		SCMP_A2(SCMP_CMP_LE, PROT_READ | PROT_WRITE | PROT_EXEC),
+		SCMP_A3(SCMP_CMP_EQ, MAP_SHARED | MAP_FIXED),
+		SCMP_A4(SCMP_CMP_EQ, SANDBOX_STUB_RAM_FD),
+	};
+	const struct scmp_arg_cmp unmap[] = {
+		SCMP_A0(SCMP_CMP_MASKED_EQ, HIGH_HALF, 0),
+		SCMP_A1(SCMP_CMP_LE, LOW_4G),
+	};
+
+	allow(ctx, SCMP_SYS(mmap), 5, map);
+	allow(ctx, SCMP_SYS(munmap), 2, unmap);
+	allow(ctx, SCMP_SYS(modify_ldt), 0, NULL);
+	allow(ctx, SCMP_SYS(exit), 0, NULL);
+	allow(ctx, SCMP_SYS(exit_group), 0, NULL);
+}
+
+size_t sandbox_stub_filter(struct sock_filter *program, size_t max)
+{
+	/* Kill the whole process, in the wrong architecture too (the default
+	 * action of a filter made for the native one). */
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	ssize_t n;
+	int fd;
+
+	if (!ctx || seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS))
+		die("cannot make the seccomp filter of the stub process");
+	add_rules(ctx);
+	/* libseccomp 2.5 exports to a descriptor only. */
+	fd = memfd_create("uml-host-filter", MFD_CLOEXEC);
+	if (fd < 0 || seccomp_export_bpf(ctx, fd) != 0)
+		die_errno("cannot export the seccomp filter of the stub process");
+	n = pread(fd, program, max * sizeof(*program), 0);
+	if (n <= 0 || (size_t)n == max * sizeof(*program))
+		die("the seccomp filter of the stub process does not fit");
+	close(fd);
+	seccomp_release(ctx);
+	return (size_t)n / sizeof(*program);
+}
