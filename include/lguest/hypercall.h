@@ -33,9 +33,11 @@
 	X(18, LOAD_GDT_ENTRY)	\
 	X(19, SEND_INTERRUPTS)
 
+#ifndef __ASSEMBLER__
 #define LHCALL_ENUM_(nr, name) LHCALL_##name = (nr),
 enum lhcall { LHCALL_LIST(LHCALL_ENUM_) LHCALL_LIMIT = 20 };
 #undef LHCALL_ENUM_
+#endif
 
 /* Generation Z calls number 2 CRASH; Z to B call number 15 SET_PMD. */
 #define LHCALL_CRASH LHCALL_SHUTDOWN

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the supervisor and a stub process share: fixed descriptors, fixed
- * addresses and the batch of operations.  Also included by stub.S.
+ * addresses and the batch of operations.  Also included by stub_main.S.
  *
  * A stub is a host process whose low 4 GiB belong to the guest.  It has no
  * memory of its own that matters: its text is read-only, and each batch gets
@@ -55,9 +55,9 @@ struct stub_channel {
 	/* A seccomp program, used only while the stub starts, lies in op[]. */
 };
 
-_Static_assert(offsetof(struct stub_channel, op) == STUB_OPS, "stub.S");
-_Static_assert(offsetof(struct stub_channel, filter_len) == STUB_FILTER_LEN, "stub.S");
-_Static_assert(sizeof(struct stub_op) == STUB_OP_BYTES, "stub.S");
+_Static_assert(offsetof(struct stub_channel, op) == STUB_OPS, "stub_main.S");
+_Static_assert(offsetof(struct stub_channel, filter_len) == STUB_FILTER_LEN, "stub_main.S");
+_Static_assert(sizeof(struct stub_op) == STUB_OP_BYTES, "stub_main.S");
 _Static_assert(sizeof(struct stub_channel) <= STUB_CHANNEL_BYTES, "fits its window");
 #endif
 

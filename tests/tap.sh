@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Shell tests in TAP.  A test sources this file, uses the functions below and
+# ends with `done_testing`.  It finds
+#
+#	$UML_HOST	the program under test
+#	$GUESTS		the directory of the guest programs
+#	$SRC		the top of the source tree
+#	$TMP		a directory of its own, removed at the end
+#
+# Every test also checks, at the end, that it left no stub process behind.
+
+UML_HOST=$PWD/uml-host/uml-host
+GUESTS=$PWD/guest-rt
+SRC=$(cd "${srcdir:-.}" && pwd)
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/uml-host-test.XXXXXX")
+trap 'rm -rf "$TMP"' EXIT
+tap_n=0
+# Stubs of ours carry this in their supervisor's environment.
+export UML_HOST_TEST=$$
+
+ok() { tap_n=$((tap_n + 1)); printf 'ok %d - %s\n' "$tap_n" "$1"; }
+
+# not_ok NAME [DETAIL...]
+not_ok() {
+	tap_n=$((tap_n + 1))
+	printf 'not ok %d - %s\n' "$tap_n" "$1"
+	shift
+	[ $# = 0 ] || printf '%s\n' "$@" | sed 's/^/# /'
+}
+
+# skip NAME REASON
+skip() { tap_n=$((tap_n + 1)); printf 'ok %d - %s # SKIP %s\n' "$tap_n" "$1" "$2"; }
+
+# is GOT WANTED NAME
+is() {
+	if [ "$1" = "$2" ]; then
+		ok "$3"
+	else
+		not_ok "$3" "got:    $1" "wanted: $2"
+	fi
+}
+
+# like GOT EXTENDED-REGEX NAME: some line matches
+like() {
+	if printf '%s\n' "$1" | grep -Eq -- "$2"; then
+		ok "$3"
+	else
+		not_ok "$3" "no line matches: $2" "$1"
+	fi
+}
+
+# unlike GOT EXTENDED-REGEX NAME: no line matches
+unlike() {
+	if printf '%s\n' "$1" | grep -Eq -- "$2"; then
+		not_ok "$3" "a line matches: $2" "$1"
+	else
+		ok "$3"
+	fi
+}
+
+# run COMMAND...: sets $status, $out (stdout) and $err (stderr)
+run() {
+	status=0
+	"$@" >"$TMP/out" 2>"$TMP/err" </dev/null || status=$?
+	out=$(cat "$TMP/out")
+	err=$(cat "$TMP/err")
+}
+
+# refused STATUS REGEX NAME COMMAND...: exits so, with one line on stderr
+refused() {
+	refused_status=$1 refused_regex=$2 refused_name=$3
+	shift 3
+	run "$@"
+	if [ "$status" = "$refused_status" ] && [ "$(wc -l <"$TMP/err")" = 1 ] &&
+	   printf '%s\n' "$err" | grep -Eq -- "$refused_regex"; then
+		ok "$refused_name"
+	else
+		not_ok "$refused_name" "status $status, wanted $refused_status" \
+			"stderr: $err" "wanted one line like: $refused_regex"
+	fi
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds; false if it never does
+wait_for() {
+	wait_deadline=$(($(date +%s) + $1))
+	shift
+	until "$@"; do
+		[ "$(date +%s)" -lt "$wait_deadline" ] || return 1
+		sleep 0.02
+	done
+}
+
+# Stub processes whose supervisor is PID, or any orphan, are gone.
+no_stub_of() {
+	! ps -e -o ppid=,comm= | awk -v p="$1" '$1 == p && $2 ~ /^uml-host-stub/ { f = 1 } END { exit !f }'
+}
+
+done_testing() {
+	printf '1..%d\n' "$tap_n"
+}
