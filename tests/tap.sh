@@ -26,7 +26,7 @@ not_ok() {
 	tap_n=$((tap_n + 1))
 	printf 'not ok %d - %s\n' "$tap_n" "$1"
 	shift
-	[ $# = 0 ] || printf '%s\n' "$@" | sed 's/^/# /'
+	[ $# = 0 ] || printf '%s\n' "$@" | head -n 60 | sed 's/^/# /'
 }
 
 # skip NAME REASON

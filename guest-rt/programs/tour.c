@@ -3,14 +3,18 @@
  * A tour of the ABI: every hypercall of generation S once or more, in the order
  * a booting kernel makes them, directly and lazily.
  *
- * Before each call the guest prints the line it expects in the host's log, with
- * "| " before it; the golden test compares the two.  What is printed here is
- * worked out from the arguments, not copied from a log.
+ * With "expect" as its argument the guest prints, before each call, the line
+ * it expects in the host's log, "| " before it; the golden test compares the
+ * two.  What is printed is worked out from the arguments, not copied from a log.
  */
 #include <guest-rt/guest.h>
 
+static bool expecting;
+
 /* A line the host's log should have. */
-#define EXPECT(...) printf("| " __VA_ARGS__)
+#define EXPECT(...) do { if (expecting) printf("| " __VA_ARGS__); } while (0)
+/* What comes now, for a reader. */
+#define TITLE(text) do { if (!expecting) printf("%s\n", text); } while (0)
 
 static uint32_t page_directory[1024] __attribute__((aligned(4096)));
 static uint32_t page_table[1024] __attribute__((aligned(4096)));
@@ -70,7 +74,7 @@ static void interrupts(void)
 	hcall1(LHCALL_TS, 0);
 
 	/* A trap goes through the new gate and comes back. */
-	EXPECT("--- trap 3 #BP {} → 0x%x ---\n", (unsigned int)trap_entry(3));
+	EXPECT("--- trap 3 #BP → 0x%x ---\n", (unsigned int)trap_entry(3));
 	__asm__ volatile("int3");
 	CHECK(breakpoints == 1);
 }
@@ -153,14 +157,24 @@ static void lazily(void)
 	lazy_leave();
 }
 
+static const char reason[LGUEST_SHUTDOWN_TEXT] = "Power down";
+
 int guest_main(void)
 {
+	expecting = strcmp(guest_command_line(), "expect") == 0;
+	EXPECT("LGUEST_INIT(data=0x%x)\n", guest_pa(&lguest_data));
+	TITLE("segments: GDT and TLS");
 	segments();
+	TITLE("interrupts: IDT, stack, a trap");
 	interrupts();
+	TITLE("time: clock and halt");
 	time();
+	TITLE("memory: page tables");
 	memory();
+	TITLE("the ring: the same, lazily");
 	lazily();
-	EXPECT("SHUTDOWN(reason=\"Power down\", how=POWEROFF)\n");
+	EXPECT("SHUTDOWN(reason=\"Power down\"@0x%x, how=POWEROFF)\n", guest_pa(reason));
 	EXPECT("+++ guest powered off: Power down +++\n");
-	return 0;
+	hcall2(LHCALL_SHUTDOWN, guest_pa(reason), LGUEST_SHUTDOWN_POWEROFF);
+	return 1;
 }

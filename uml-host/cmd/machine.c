@@ -279,8 +279,24 @@ static void say_why(const struct machine *m, const char *how)
 		warn("guest %s: %s", how, reason);
 }
 
+static void say_generations(const struct guest *g)
+{
+	char names[64] = "";
+	int i;
+
+	for (i = 0; i < NR_GENERATIONS; i++)
+		if (g->lg.gens >> i & 1)
+			snprintf(names + strlen(names), sizeof(names) - strlen(names),
+				 "%s%s", *names ? " or " : "", generation_name[i]);
+	if (g->lg.initialised)
+		warn("generation %s, %llu vmcall sites rewritten", names,
+		     (unsigned long long)g->rewritten_sites);
+}
+
 static int finish(struct machine *m)
 {
+	if (m->options->verbose)
+		say_generations(m->guest);
 	switch (m->guest->end) {
 	case END_POWEROFF:
 		return STATUS_POWEROFF;

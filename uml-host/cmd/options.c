@@ -38,7 +38,7 @@ uint64_t options_mem(const char *text)
 
 	errno = 0;
 	number = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || errno == ERANGE)
+	if (!isdigit((unsigned char)*text))
 		usage_error("memory '%s': give a number of MiB, or a size like 64M or 1G", text);
 	switch (toupper((unsigned char)*end)) {
 	case 'G': shift = 30; end++; break;
@@ -50,7 +50,7 @@ uint64_t options_mem(const char *text)
 		usage_error("memory '%s': give a number of MiB, or a size like 64M or 1G", text);
 	if (number == 0)
 		usage_error("memory '%s': a guest needs at least 1M", text);
-	if (number > OPTIONS_MAX_MEM >> shift)
+	if (errno == ERANGE || number > OPTIONS_MAX_MEM >> shift)
 		usage_error("memory '%s': a 32-bit guest can have at most %lluM", text,
 			    OPTIONS_MAX_MEM >> 20);
 	bytes = (uint64_t)number << shift;

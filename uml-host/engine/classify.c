@@ -191,24 +191,27 @@ static void sigfpe(struct engine *e, struct stub *stub)
 }
 
 /* PTRACE_SYSEMU stopped a system call before the host did anything. */
-static void syscall_stop(struct engine *e, struct stub *stub,
-			 const struct user_regs_struct *regs)
+static void syscall_stop(struct engine *e, const struct user_regs_struct *regs)
 {
 	struct engine_vcpu *v = e->config.vcpu;
 	uint8_t byte[2];
 
 	/* The host has put -ENOSYS there for the call it did not make. */
 	v->regs.eax = (uint32_t)regs->orig_rax;
-	/* AMD's syscall in compatibility mode (and sysenter) leave RIP at a
-	 * landing pad of the vDSO, far above the guest; for syscall the way
-	 * back is in ECX.  Neither exists on the virtual CPU: #UD. */
-	if (regs->rip >> 32 ||
-	    fetch(e, v->regs.eip - 2, byte, 2) != 2 || byte[0] != 0xcd) {
-		if (regs->rip >> 32)
-			v->regs.eip = (uint32_t)regs->rcx;
+	/* AMD's syscall and Intel's sysenter leave RIP at a landing pad of the
+	 * vDSO, far above the guest, and where they stood is lost; sometimes
+	 * ECX still knows.  Neither exists on the virtual CPU: #UD. */
+	if (regs->rip >> 32) {
+		if (fetch(e, v->regs.ecx - 2, byte, 2) == 2 && byte[0] == 0x0f)
+			v->regs.eip = v->regs.ecx - 2;
+		else
+			v->regs.eip = e->resumed_eip;
+		trap(&v->exit, VECTOR_UD, 0);
+		return;
+	}
+	if (fetch(e, v->regs.eip - 2, byte, 2) != 2 || byte[0] != 0xcd) {
 		v->regs.eip -= 2;
 		trap(&v->exit, VECTOR_UD, 0);
-		peek_insn(e, stub, &v->exit);
 		return;
 	}
 	trap(&v->exit, 0x80, 0);
@@ -255,7 +258,7 @@ void classify_stop(struct engine *e, struct stub *stub, int signal,
 		segv(e, stub);
 		break;
 	case SYSCALL_STOP:
-		syscall_stop(e, stub, regs);
+		syscall_stop(e, regs);
 		break;
 	case SIGILL:
 		trap(x, VECTOR_UD, 0);

@@ -201,6 +201,7 @@ static bool resume_guest(struct engine *e, struct stub *stub, int *status)
 	struct user_regs_struct regs;
 
 	registers_in(e->config.vcpu, &regs);
+	e->resumed_eip = e->config.vcpu->regs.eip;
 	if (ptrace(PTRACE_SETREGS, stub->pid, NULL, &regs) != 0)
 		return stub_gone(e, stub, status);
 	atomic_store(&e->running, stub->pid);

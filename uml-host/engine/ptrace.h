@@ -39,6 +39,7 @@ struct engine {
 	struct engine_config config;
 	struct stub stub[ENGINE_MAX_SPACES];	/* by index of its space */
 	int current;		/* space whose stub holds the FPU state, or -1 */
+	uint32_t resumed_eip;	/* where guest code was last resumed */
 	int image_fd;		/* the stub's ELF image */
 	timer_t timer;
 	sem_t sleep;

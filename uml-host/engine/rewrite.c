@@ -17,6 +17,11 @@ bool rewrite_is_vmcall(const uint8_t *bytes, size_t n)
 	return n >= REWRITE_BYTES && memcmp(bytes, rewrite_vmcall, REWRITE_BYTES) == 0;
 }
 
+bool rewrite_is_int_1f(const uint8_t bytes[REWRITE_BYTES])
+{
+	return memcmp(bytes, rewrite_int_1f, REWRITE_BYTES) == 0;
+}
+
 size_t rewrite_find_vmcall(const uint8_t *code, size_t n, size_t at)
 {
 	for (; at + REWRITE_BYTES <= n; at++)

@@ -17,6 +17,7 @@ extern const uint8_t rewrite_vmcall[REWRITE_BYTES];	/* 0F 01 C1 */
 extern const uint8_t rewrite_int_1f[REWRITE_BYTES];	/* CD 1F 90 */
 
 bool rewrite_is_vmcall(const uint8_t *bytes, size_t n);
+bool rewrite_is_int_1f(const uint8_t bytes[REWRITE_BYTES]);
 
 /* Offset of the next vmcall instruction at or after `at` in code of n bytes, or
  * n if there is none.  Data that looks like one is passed over: the place must

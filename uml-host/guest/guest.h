@@ -344,6 +344,8 @@ bool guest_emulate(struct guest *g);
 /* The instruction at EIP is a vmcall of the guest kernel: rewrites it, or makes
  * the call.  False if it is not a vmcall. */
 bool guest_vmcall(struct guest *g);
+/* Is the int $0x1f at `va` a site that was patched before it ever ran? */
+bool guest_was_vmcall(struct guest *g, uint32_t va);
 /* Patches every site in the page behind linear page `page` before it runs. */
 void guest_scan_page(struct guest *g, uint32_t page);
 

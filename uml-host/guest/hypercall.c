@@ -225,7 +225,7 @@ static void first_hcall(struct guest *g, const uint32_t word[5], enum event_caus
 		kill_guest(g, "the first hypercall is %u, not LGUEST_INIT", word[0]);
 		return;
 	}
-	guest_detect(g, cause != CAUSE_INT);
+	guest_detect(g, cause != CAUSE_INT || guest_was_vmcall(g, g->cpu.v.regs.eip - 2));
 	if (g->end == END_RUNNING)
 		guest_do_hcall(g, word, cause);
 }

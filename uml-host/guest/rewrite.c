@@ -56,6 +56,16 @@ bool guest_vmcall(struct guest *g)
 	return true;
 }
 
+bool guest_was_vmcall(struct guest *g, uint32_t va)
+{
+	uint8_t bytes[REWRITE_BYTES];
+
+	/* Nobody but us puts a NOP behind it. */
+	return g->rewrite == REWRITE_EAGER &&
+	       guest_view_read(g, va, bytes, sizeof(bytes)) == sizeof(bytes) &&
+	       rewrite_is_int_1f(bytes);
+}
+
 /* Bytes around the page are looked at too: enough before it to find instruction
  * boundaries, and the rest of a site that straddles its end. */
 #define BEFORE 64u
