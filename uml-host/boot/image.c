@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Files into memory.  Only regular files: a FIFO or a device has no size to
- * check headers against.
+ * check headers against, and opening a device can do things.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,42 +30,68 @@ static const char *read_all(int fd, uint8_t *to, size_t size)
 	return NULL;
 }
 
-static const char *check(const struct stat *st, size_t max, char text[BOOT_TEXT])
+static const char *check_type(mode_t mode)
 {
-	if (S_ISDIR(st->st_mode))
+	if (S_ISDIR(mode))
 		return "is a directory";
-	if (!S_ISREG(st->st_mode))
+	if (!S_ISREG(mode))
 		return "is not a regular file";
-	if (st->st_size == 0)
+	return NULL;
+}
+
+static const char *check_size(off_t size, size_t max, const char *limit,
+			      char text[BOOT_TEXT])
+{
+	if (size == 0)
 		return "is empty";
-	if ((uint64_t)st->st_size > max) {
-		snprintf(text, BOOT_TEXT, "has %llu MiB, more than the %zu MiB of guest memory; give the guest more with -m",
-			 ((unsigned long long)st->st_size + 0xfffff) >> 20, max >> 20);
+	if ((uint64_t)size > max) {
+		snprintf(text, BOOT_TEXT, "has %llu MiB, more than the %zu MiB %s",
+			 ((unsigned long long)size + 0xfffff) >> 20, max >> 20, limit);
 		return text;
 	}
 	return NULL;
 }
 
-const char *boot_read(const char *path, size_t max, struct boot_file *file,
-		      char text[BOOT_TEXT])
+/* A descriptor of a regular file, with what fstat says; -1 and `error` if not. */
+static int open_regular(const char *path, struct stat *st, const char **error)
 {
-	/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd;
+
+	/* Before it is opened: a watchdog starts by that, a tape rewinds. */
+	*error = stat(path, st) ? strerror(errno) : check_type(st->st_mode);
+	if (*error)
+		return -1;
+	/* O_NONBLOCK: should it have become a FIFO, do not wait for a writer. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	*error = fd < 0 || fstat(fd, st) ? strerror(errno) : check_type(st->st_mode);
+	if (*error && fd >= 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+const char *boot_read(const char *path, size_t max, const char *limit,
+		      struct boot_file *file, char text[BOOT_TEXT])
+{
 	const char *error;
-	uint8_t *bytes;
 	struct stat st;
+	int fd;
 
 	*file = (struct boot_file){ 0 };
+	fd = open_regular(path, &st, &error);
 	if (fd < 0)
-		return strerror(errno);
-	error = fstat(fd, &st) ? strerror(errno) : check(&st, max, text);
+		return error;
+	error = check_size(st.st_size, max, limit, text);
 	if (!error) {
-		bytes = malloc((size_t)st.st_size);
-		error = bytes ? read_all(fd, bytes, (size_t)st.st_size) : "does not fit into memory";
+		size_t size = (size_t)st.st_size;
+		uint8_t *bytes = malloc(size);
+
+		error = bytes ? read_all(fd, bytes, size) : "does not fit into this host's memory";
 		if (error)
 			free(bytes);
 		else
-			*file = (struct boot_file){ bytes, (size_t)st.st_size };
+			*file = (struct boot_file){ bytes, size };
 	}
 	close(fd);
 	return error;

@@ -162,6 +162,9 @@ static void take_modrm(struct cursor *c, struct insn *insn)
 
 	insn->has_modrm = true;
 	insn->modrm = next(c);
+	/* Moves to and from control and debug registers take any mod for 3. */
+	if ((insn->opcode & ~3u) == (MAP_0F | 0x20))
+		insn->modrm |= 0xc0;
 	mod = insn_mod(insn);
 	rm = insn_rm(insn);
 	if (mod == 3)
@@ -241,6 +244,9 @@ bool insn_decode(const uint8_t *bytes, size_t n, struct insn *insn)
 			return false;
 	attr = take_opcode(&c, insn);
 	if (attr & (X | P))
+		return false;
+	/* SSE4a put extrq and insertq, with immediates, where vmread is. */
+	if (insn->opcode == (MAP_0F | 0x78) && (insn->operand16 || insn->rep))
 		return false;
 	word = insn->operand16 ? 2 : 4;
 	if (attr & M)

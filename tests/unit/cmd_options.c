@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options: what is understood.  What is refused is in tests/cli/options.test.
+ */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "cmd/options.h"
+
+static struct options parse(enum subcommand sub, char **argv)
+{
+	struct options o;
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	options_parse(&o, sub, argc, argv);
+	return o;
+}
+
+Test(cmd_options, defaults)
+{
+	char *argv[] = { "run", "guest", NULL };
+	struct options o = parse(SUB_RUN, argv);
+
+	cr_assert_eq(o.mem_bytes, 64u << 20);
+	cr_assert_str_eq(o.image, "guest");
+	cr_assert_str_eq(o.command_line, "");
+	cr_assert_eq(o.cpu, ENGINE_CPU_AUTO);
+	cr_assert_eq(o.gens, GENS_ALL);
+	cr_assert_not(o.rewrite_given);
+	cr_assert_eq(o.log.fd, 2);
+	options_free(&o);
+}
+
+Test(cmd_options, the_old_launchers_words)
+{
+	char *argv[] = { "run", "--initrd=initrd.gz", "128", "vmlinux", "root=/dev/vda", "-x", "64", NULL };
+	struct options o = parse(SUB_RUN, argv);
+
+	cr_assert_eq(o.mem_bytes, 128u << 20);
+	cr_assert_str_eq(o.initrd, "initrd.gz");
+	cr_assert_str_eq(o.image, "vmlinux");
+	cr_assert_str_eq(o.command_line, "root=/dev/vda -x 64");
+	options_free(&o);
+}
+
+Test(cmd_options, sizes)
+{
+	cr_assert_eq(options_mem("1"), 1u << 20);
+	cr_assert_eq(options_mem("64"), 64u << 20);
+	cr_assert_eq(options_mem("64m"), 64u << 20);
+	cr_assert_eq(options_mem("1G"), 1u << 30);
+	cr_assert_eq(options_mem("2048K"), 2u << 20);
+}
+
+Test(cmd_options, log_options)
+{
+	char *argv[] = { "trace", "-ttTic", "-e", "trace=%memory", "-e!TS", "-o", "log", "-S", "calls",
+			 "-qq", "-s7", "guest", NULL };
+	struct options o = parse(SUB_TRACE, argv);
+
+	cr_assert_eq(o.log.stamp, LOG_STAMP_MICRO);
+	cr_assert(o.log.show_time && o.log.show_eip);
+	cr_assert_eq(o.log.summary, LOG_SUMMARY_ONLY);
+	cr_assert_eq(o.log.nr_trace, 2);
+	cr_assert_str_eq(o.log.trace[0], "trace=%memory");
+	cr_assert_str_eq(o.log.trace[1], "!TS");
+	cr_assert_str_eq(o.log.path, "log");
+	cr_assert_eq(o.log.sort, LOG_SORT_CALLS);
+	cr_assert_eq(o.log.quiet, 2);
+	cr_assert_eq(o.log.string_limit, 7);
+	options_free(&o);
+}
+
+Test(cmd_options, abi_and_rewrite)
+{
+	char *argv[] = { "run", "--abi=Z'", "--rewrite=eager", "--cpu=3", "--timeout=1.5", "guest", NULL };
+	struct options o = parse(SUB_RUN, argv);
+
+	cr_assert_eq(o.gens, GEN(ZP));
+	cr_assert_eq(o.rewrite, REWRITE_EAGER);
+	cr_assert(o.rewrite_given);
+	cr_assert_eq(o.cpu, 3);
+	cr_assert_float_eq(o.timeout, 1.5, 1e-9);
+	options_free(&o);
+}
