@@ -230,6 +230,9 @@ Test(boot_elf, kernel_version_at_the_end)
 	memcpy(at(file, ELF_SIZE - (sizeof(banner) - 1)), banner, sizeof(banner) - 1);
 	cr_assert_null(load(file, ram, &r));
 	cr_expect_str_eq(r.version, "3.10");
+	memcpy(at(file, ELF_SIZE - 14), banner, 14);
+	cr_assert_null(load(file, ram, &r));
+	cr_expect_str_eq(r.version, "");
 	memset(at(file, ELF_TEXT), '9', ELF_TEXT_BYTES);
 	memcpy(at(file, ELF_TEXT), banner, sizeof(banner) - 1);
 	cr_assert_null(load(file, ram, &r));
