@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The devices of one guest, as a list in the order the guest finds them.  It
+ * knows nothing of what a device does; it hands NOTIFYs to the one they name
+ * and puts all of them to rest together.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "device/internal.h"
+
+struct device_bus *bus_create(const struct bus_config *config)
+{
+	struct device_bus *bus = calloc(1, sizeof(*bus));
+
+	if (!bus)
+		die("out of memory");
+	bus->config = *config;
+	bus->form = DEVICE_FORM_E;
+	if (!dev_ptr(&config->memory, config->ram_bytes, 2 * VIRTQ_ALIGN) ||
+	    config->ram_bytes % VIRTQ_ALIGN)
+		die("no room for the device page");
+	bus->unblock_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (bus->unblock_fd < 0)
+		die_errno("cannot make an event descriptor");
+	if (sched_getaffinity(0, sizeof(bus->cpus), &bus->cpus) != 0)
+		die_errno("cannot tell which CPUs there are");
+	return bus;
+}
+
+void bus_reset(struct device_bus *bus)
+{
+	unsigned int i;
+
+	bus_set_form(bus, DEVICE_FORM_E);
+	for (i = 0; i < bus->nr_devices; i++)
+		atomic_store(&bus->device[i]->complained, false);
+}
+
+void bus_set_form(struct device_bus *bus, enum device_form form)
+{
+	bus->form = form;
+	bus->page_used = false;
+	page_build(bus);
+}
+
+void bus_quiesce(struct device_bus *bus)
+{
+	unsigned int i;
+
+	for (i = 0; i < bus->nr_devices; i++)
+		virtio_reset(bus->device[i]);
+}
+
+/* ABI 8.3.  Z to B name a queue by its frame, later ones exactly. */
+bool bus_notify(struct device_bus *bus, uint32_t address)
+{
+	unsigned int i, j;
+
+	if (address < bus->config.ram_bytes)
+		return false;
+	for (i = 0; i < bus->nr_devices; i++) {
+		struct virtio_device *d = bus->device[i];
+
+		if (!d->record)
+			continue;
+		if (d->record == address) {
+			bus->page_used = true;
+			page_status(d);
+			return true;
+		}
+		for (j = 0; j < d->nr_queues; j++) {
+			struct virtqueue *q = &d->queue[j];
+
+			if (q->page / VIRTQ_ALIGN != address / VIRTQ_ALIGN)
+				continue;
+			bus->page_used = true;
+			if (d->transport == &page_transport)
+				virtio_kick(q);
+			return true;
+		}
+	}
+	return false;
+}
+
+void bus_unblock(struct device_bus *bus)
+{
+	const uint64_t one = 1;
+
+	if (write(bus->unblock_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void bus_destroy(struct device_bus *bus)
+{
+	unsigned int i;
+
+	bus_unblock(bus);
+	for (i = 0; i < bus->nr_devices; i++)
+		virtio_destroy(bus->device[i]);
+	close(bus->unblock_fd);
+	free(bus);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one door from devices to guest memory: the only file of this room that
+ * turns a guest-physical address into a host pointer.  What a pointer names may
+ * change under the reader at any time: load each word once, check it, use it.
+ */
+#include "device/internal.h"
+
+void *dev_ptr(const struct device_memory *memory, uint64_t address, uint64_t len)
+{
+	/* Subtracting, because a sum of two guest numbers may wrap. */
+	if (address > memory->bytes || len > memory->bytes - address)
+		return NULL;
+	return memory->base + address;
+}
