@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/decode.h"
+#include "engine/engine.h"
 #include "engine/rewrite.h"
 #include "engine/space.h"
 
@@ -257,4 +258,45 @@ Test(engine_pure, vmcall_sites_but_not_data)
 		memcpy(code + at + 1, "\x0f\x01\xc1\x90", 4);
 	}
 	cr_assert_eq(rewrite_find_vmcall(code, 250, 60), 250);
+}
+
+/* Which access of an instruction faulted: the one that writes? */
+Test(engine_pure, the_access_that_wrote)
+{
+	static const struct {
+		const char *what, *code;
+		size_t n;
+		uint32_t address;
+		bool wrote;
+	} rows[] = {
+		{ "push mem, operand", "\xff\x30", 2, 0x1000, false },
+		{ "push mem, stack", "\xff\x30", 2, 0x7ffc, true },
+		{ "pop mem, operand", "\x8f\x00", 2, 0x1000, true },
+		{ "pop mem, stack", "\x8f\x00", 2, 0x8000, false },
+		{ "call mem, operand", "\xff\x10", 2, 0x1000, false },
+		{ "movs, source", "\xa5", 1, 0x3000, false },
+		{ "movs, destination", "\xa5", 1, 0x4000, true },
+		{ "stos", "\xab", 1, 0x4000, true },
+		{ "cmps", "\xa7", 1, 0x4000, false },
+		{ "mov to mem", "\x89\x00", 2, 0x1000, true },
+		{ "mov from mem", "\x8b\x00", 2, 0x1000, false },
+		{ "cmp mem", "\x39\x00", 2, 0x1000, false },
+		{ "test mem", "\xf7\x00\x01\x00\x00\x00", 6, 0x1000, false },
+		{ "inc mem", "\xff\x00", 2, 0x1000, true },
+		{ "fst", "\xdd\x10", 2, 0x1000, true },
+		{ "fld", "\xdd\x00", 2, 0x1000, false },
+		{ "moffs store", "\xa3\x00\x20\x00\x00", 5, 0x2000, true },
+		{ "lock cmpxchg", "\xf0\x0f\xb1\x08", 4, 0x1000, true },
+	};
+	const struct engine_regs regs = {
+		.eax = 0x1000, .esi = 0x3000, .edi = 0x4000, .esp = 0x8000,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct insn insn;
+
+		cr_assert(insn_decode((const uint8_t *)rows[i].code, rows[i].n, &insn), "%s", rows[i].what);
+		cr_assert_eq(insn_wrote(&insn, &regs, 0, rows[i].address), rows[i].wrote, "%s", rows[i].what);
+	}
 }

@@ -18,6 +18,7 @@
 #include "base/die.h"
 #include "boot/boot.h"
 #include "cmd/machine.h"
+#include "device/device.h"
 #include "engine/clock.h"
 
 /* Above RAM: the device page and its rings (ABI 3.1). */
@@ -31,6 +32,8 @@ struct machine {
 	int guest_fd, ram_fd;
 	struct engine *engine;
 	struct log *log;
+	struct device_bus *bus;	/* NULL: no devices, as for the benchmark */
+	atomic_bool left;	/* the user wants to go */
 	struct guest_setup setup;
 	void (*console)(void *ctx, const uint8_t *text, uint32_t len);
 	void *console_ctx;
@@ -169,6 +172,8 @@ void machine_load(struct machine *m)
 	}
 	m->setup.rewrite = rewrite_mode(m);
 	guest_init(m->guest, &m->setup);
+	if (m->bus)
+		bus_reset(m->bus);
 	if (o->verbose)
 		warn("%s: entry 0x%x, %u MiB, vmcall: %s", o->image, result.entry,
 		     m->setup.mem_bytes >> 20, vmcall_behaviour_name(engine_vmcall(m->engine)));
@@ -208,7 +213,72 @@ static bool should_stop(void *context)
 {
 	struct machine *m = context;
 
-	return atomic_load_explicit(&m->timed_out, memory_order_relaxed);
+	return atomic_load_explicit(&m->timed_out, memory_order_relaxed) ||
+	       atomic_load_explicit(&m->left, memory_order_relaxed);
+}
+
+/* --- devices ----------------------------------------------------------------------- */
+
+static void raise_irq(void *context, unsigned int irq)
+{
+	struct machine *m = context;
+
+	guest_raise_irq(m->guest, irq);
+	engine_kick(m->engine);
+}
+
+static void leave(void *context)
+{
+	struct machine *m = context;
+
+	atomic_store(&m->left, true);
+	bus_unblock(m->bus);
+	engine_kick(m->engine);
+}
+
+void machine_add_devices(struct machine *m)
+{
+	const struct options *o = m->options;
+	const struct bus_config config = {
+		.memory = { machine_ram(m), (uint32_t)m->ram_bytes },
+		.ram_bytes = (uint32_t)o->mem_bytes,
+		.raise_irq = raise_irq, .context = m,
+	};
+	const struct console_config console = {
+		.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO,
+		.escapes = isatty(STDIN_FILENO), .quit = leave, .context = m,
+	};
+	unsigned int i;
+
+	m->bus = bus_create(&config);
+	for (i = 0; i < o->devices; i++)
+		switch (o->device[i].kind) {
+		case OPTION_BLOCK:
+			bus_add_block(m->bus, o->device[i].value, o->device[i].read_only);
+			break;
+		case OPTION_RNG:
+			bus_add_rng(m->bus);
+			break;
+		}
+	bus_add_console(m->bus, &console);
+}
+
+/* Which form the bus page has depends on who reads it (ABI 8). */
+static void on_initialised(void *context)
+{
+	struct machine *m = context;
+	uint16_t gens = m->guest->lg.gens;
+
+	if (m->bus)
+		bus_set_form(m->bus, gens == GEN(Z) ? DEVICE_FORM_Z :
+				     gens & GENS_TO_B ? DEVICE_FORM_B : DEVICE_FORM_E);
+}
+
+static bool on_notify(void *context, gpa_t address)
+{
+	struct machine *m = context;
+
+	return m->bus && bus_notify(m->bus, address.v);
 }
 
 /* --- timeout --------------------------------------------------------------------- */
@@ -232,6 +302,8 @@ static void *timeout_main(void *arg)
 		error = pthread_cond_clockwait(&m->ended, &m->lock, CLOCK_MONOTONIC, &until);
 	if (!m->over) {
 		atomic_store(&m->timed_out, true);
+		if (m->bus)
+			bus_unblock(m->bus);
 		engine_kick(m->engine);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -309,6 +381,8 @@ static int finish(struct machine *m)
 		say_why(m, "killed");
 		return STATUS_KILLED;
 	default:
+		if (atomic_load(&m->left))
+			return STATUS_POWEROFF;
 		warn("the guest did not end within %g s", m->options->timeout);
 		return STATUS_TIMEOUT;
 	}
@@ -318,6 +392,7 @@ int machine_run(struct machine *m, struct log *log)
 {
 	const struct guest_owner owner = {
 		.context = m, .event = on_event, .console = on_console,
+		.notify = on_notify, .initialised = on_initialised,
 		.stop = should_stop,
 	};
 	struct log_wants wants = log_wants(log);
@@ -330,6 +405,8 @@ int machine_run(struct machine *m, struct log *log)
 		guest_run(m->guest, m->engine, &owner);
 		if (m->guest->end != END_RESTART || m->options->no_reboot)
 			break;
+		if (m->bus)
+			bus_quiesce(m->bus);
 		clear_ram(m);
 		machine_load(m);
 	}
@@ -339,6 +416,8 @@ int machine_run(struct machine *m, struct log *log)
 
 void machine_close(struct machine *m)
 {
+	if (m->bus)
+		bus_destroy(m->bus);
 	if (m->engine)
 		engine_close(m->engine);
 	munmap(m->guest, m->guest_bytes + m->ram_bytes);

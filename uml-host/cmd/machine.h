@@ -15,6 +15,9 @@ struct machine;
  * has not enough. */
 struct machine *machine_open(const struct options *o);
 
+/* The devices of the options, and the console on stdin and stdout. */
+void machine_add_devices(struct machine *m);
+
 /* Loads the image and puts the guest in its initial state. */
 void machine_load(struct machine *m);
 

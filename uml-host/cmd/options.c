@@ -99,6 +99,44 @@ static void set_initrd(struct options *o, const char *v) { o->initrd = v; }
 static void set_no_reboot(struct options *o, const char *v) { (void)v; o->no_reboot = true; }
 static void set_verbose(struct options *o, const char *v) { (void)v; o->verbose = true; }
 
+static struct device_option *add_device(struct options *o)
+{
+	if (o->devices == OPTIONS_MAX_LIST)
+		usage_error("at most %d devices", OPTIONS_MAX_LIST);
+	return &o->device[o->devices++];
+}
+
+static char *copy(const char *text)
+{
+	char *p = strdup(text);
+
+	if (!p)
+		die("out of memory");
+	return p;
+}
+
+static void set_block(struct options *o, const char *v)
+{
+	struct device_option *d = add_device(o);
+	char *comma;
+
+	d->kind = OPTION_BLOCK;
+	d->value = copy(v);
+	comma = strrchr(d->value, ',');
+	if (comma && (strcmp(comma, ",ro") == 0 || strcmp(comma, ",rw") == 0)) {
+		d->read_only = comma[2] == 'o';
+		*comma = '\0';
+	}
+	if (!*d->value)
+		usage_error("--block: give the name of an image");
+}
+
+static void set_rng(struct options *o, const char *v)
+{
+	(void)v;
+	add_device(o)->kind = OPTION_RNG;
+}
+
 static void set_cpu(struct options *o, const char *v)
 {
 	if (strcmp(v, "auto") == 0)
@@ -219,6 +257,8 @@ static void set_rounds(struct options *o, const char *v)
 static const struct option_row table[] = {
 	{ 'm', "mem", "SIZE", GUESTS, "guest memory, e.g. 64M; the old bare MEM in MiB works too", set_mem },
 	{ 0, "initrd", "FILE", GUESTS, "initial ram disk for the guest kernel", set_initrd },
+	{ 0, "block", "FILE[,ro]", GUESTS, "a block device on an image; may be given several times", set_block },
+	{ 0, "rng", NULL, GUESTS, "a device for random numbers", set_rng },
 	{ 0, "no-reboot", NULL, GUESTS, "exit when the guest asks for a restart", set_no_reboot },
 	{ 0, "timeout", "SECONDS", GUESTS, "end the guest after that time, with status 124", set_timeout },
 	{ 0, "abi", "GEN", GUESTS, "generation of the guest: auto, Z, Z', A, S, B, C, D, E or F", set_abi },
@@ -425,6 +465,11 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 
 void options_free(struct options *o)
 {
+	unsigned int i;
+
+	for (i = 0; i < o->devices; i++)
+		free(o->device[i].value);
+	o->devices = 0;
 	free(o->command_line);
 	o->command_line = NULL;
 }

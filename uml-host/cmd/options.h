@@ -30,6 +30,13 @@ struct options {
 	uint16_t gens;		/* --abi: a mask, or GENS_ALL */
 	double timeout;		/* seconds, 0: none */
 	bool no_reboot;
+	/* Devices in the order of the command line. */
+	struct device_option {
+		enum { OPTION_BLOCK, OPTION_RNG } kind;
+		char *value;	/* what follows the =, our copy; NULL for rng */
+		bool read_only;
+	} device[OPTIONS_MAX_LIST];
+	unsigned int devices;
 	bool verbose;
 	enum vmcall_behaviour simulate;
 	bool json;		/* bench */

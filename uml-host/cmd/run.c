@@ -25,6 +25,7 @@ static int launch(enum subcommand sub, int argc, char **argv)
 	if (sub == SUB_TRACE)
 		log = log_open(&o.log);
 	m = machine_open(&o);
+	machine_add_devices(m);
 	machine_load(m);
 	status = machine_run(m, log);
 	machine_close(m);

@@ -69,14 +69,8 @@ static uint32_t gp_error(const struct engine_vcpu *v, const struct engine_exit *
 	if (insn.opcode == 0xcd)
 		return insn.imm * 8 + 2;	/* IDT, not external */
 	/* mov %reg, %sreg: the selector is in the register. */
-	if (insn.opcode == 0x8e && insn_mod(&insn) == 3) {
-		const uint32_t reg[8] = {
-			v->regs.eax, v->regs.ecx, v->regs.edx, v->regs.ebx,
-			v->regs.esp, v->regs.ebp, v->regs.esi, v->regs.edi,
-		};
-
-		return reg[insn_rm(&insn)] & 0xfffc;
-	}
+	if (insn.opcode == 0x8e && insn_mod(&insn) == 3)
+		return insn_register(&v->regs, insn_rm(&insn)) & 0xfffc;
 	return 0;
 }
 
@@ -88,6 +82,7 @@ static uint32_t pf_error(struct engine *e, const struct engine_vcpu *v, uint32_t
 	uint32_t error = PF_USER | (word ? PF_PRESENT : 0);
 	uint8_t bytes[ENGINE_INSN_MAX];
 	struct insn insn;
+	uint32_t base;
 	size_t n;
 
 	if (word && !(space_word_prot(word) & SPACE_EXEC) && address == v->regs.eip)
@@ -97,9 +92,10 @@ static uint32_t pf_error(struct engine *e, const struct engine_vcpu *v, uint32_t
 	n = fetch(e, v->regs.eip, bytes, sizeof(bytes));
 	if (n == 0)
 		return error | PF_FETCH;
-	if (insn_decode(bytes, n, &insn) && insn.writes)
-		return error | PF_WRITE;
-	return error;
+	if (!insn_decode(bytes, n, &insn))
+		return error;
+	base = insn.segment == SEG_FS ? v->fs_base : insn.segment == SEG_GS ? v->gs_base : 0;
+	return insn_wrote(&insn, &v->regs, base, address) ? error | PF_WRITE : error;
 }
 
 static void segv(struct engine *e, struct stub *stub)
@@ -126,7 +122,15 @@ static void segv(struct engine *e, struct stub *stub)
 	}
 	if (info.si_code == SEGV_MAPERR || info.si_code == SEGV_ACCERR) {
 		uint32_t address = (uint32_t)(uintptr_t)info.si_addr;
+		struct space *s = &e->config.spaces[v->space];
 
+		/* The mapping was wanted and waits in the queue: now it is
+		 * needed. */
+		if (s->nr_ops && space_word(s, address >> 12)) {
+			s->urgent = true;
+			x->kind = ENGINE_EXIT_KICK;
+			return;
+		}
 		trap(x, VECTOR_PF, pf_error(e, v, address));
 		x->address = address;
 		return;

@@ -6,6 +6,7 @@
  * Source of the opcode maps: Intel SDM 2D, appendix A.
  */
 #include "engine/decode.h"
+#include "engine/engine.h"
 
 /* What follows an opcode and what it does to memory. */
 enum {
@@ -233,6 +234,13 @@ static unsigned int take_opcode(struct cursor *c, struct insn *insn)
 	}
 }
 
+/* movs, stos, ins: the S of these is ES:EDI, not the stack. */
+static bool is_string(unsigned int opcode)
+{
+	return opcode == 0xa4 || opcode == 0xa5 || opcode == 0xaa || opcode == 0xab ||
+	       opcode == 0x6c || opcode == 0x6d;
+}
+
 bool insn_decode(const uint8_t *bytes, size_t n, struct insn *insn)
 {
 	struct cursor c = { .byte = bytes, .n = n };
@@ -278,8 +286,83 @@ bool insn_decode(const uint8_t *bytes, size_t n, struct insn *insn)
 	if (c.truncated)
 		return false;
 	insn->len = (uint8_t)c.at;
-	insn->writes = (attr & S) || ((attr & W) && insn->memory);
+	insn->writes_operand = (attr & W) && insn->memory;
+	insn->writes_string = (attr & S) && is_string(insn->opcode);
+	insn->writes_stack = (attr & S) && !insn->writes_string;
+	insn->writes = (attr & S) || insn->writes_operand;
 	return true;
+}
+
+static const size_t register_offset[8] = {
+	offsetof(struct engine_regs, eax), offsetof(struct engine_regs, ecx),
+	offsetof(struct engine_regs, edx), offsetof(struct engine_regs, ebx),
+	offsetof(struct engine_regs, esp), offsetof(struct engine_regs, ebp),
+	offsetof(struct engine_regs, esi), offsetof(struct engine_regs, edi),
+};
+
+uint32_t insn_register(const struct engine_regs *regs, unsigned int nr)
+{
+	return *(const uint32_t *)((const char *)regs + register_offset[nr & 7]);
+}
+
+void insn_set_register(struct engine_regs *regs, unsigned int nr, uint32_t value)
+{
+	*(uint32_t *)((char *)regs + register_offset[nr & 7]) = value;
+}
+
+/* ModRM with 16-bit addresses (Intel SDM 2A, table 2-1). */
+static uint32_t offset16(const struct insn *i, const struct engine_regs *r)
+{
+	const uint32_t base[8] = {
+		r->ebx + r->esi, r->ebx + r->edi, r->ebp + r->esi, r->ebp + r->edi,
+		r->esi, r->edi, r->ebp, r->ebx,
+	};
+	bool absolute = insn_mod(i) == 0 && insn_rm(i) == 6;
+
+	return (i->disp + (absolute || !i->has_modrm ? 0 : base[insn_rm(i)])) & 0xffff;
+}
+
+uint32_t insn_offset(const struct insn *i, const struct engine_regs *r)
+{
+	unsigned int base = insn_rm(i), index;
+	uint32_t offset = i->disp;
+
+	if (i->address16)
+		return offset16(i, r);
+	if (!i->has_modrm)
+		return offset;		/* moffs */
+	if (base != 4)
+		return base == 5 && insn_mod(i) == 0 ? offset : offset + insn_register(r, base);
+	base = i->sib & 7;
+	index = i->sib >> 3 & 7;
+	if (base != 5 || insn_mod(i) != 0)
+		offset += insn_register(r, base);
+	if (index != 4)
+		offset += insn_register(r, index) << (i->sib >> 6);
+	return offset;
+}
+
+/* Is `address` in [start, start + bytes)?  With wrap-around. */
+static bool within(uint32_t address, uint32_t start, uint32_t bytes)
+{
+	return address - start < bytes;
+}
+
+/* The largest operand: an xsave area. */
+#define OPERAND_BYTES 4096u
+/* The deepest push: enter with 31 levels. */
+#define PUSH_BYTES 132u
+
+bool insn_wrote(const struct insn *i, const struct engine_regs *r, uint32_t base,
+		uint32_t address)
+{
+	if (i->writes_operand && within(address, insn_offset(i, r) + base, OPERAND_BYTES))
+		return true;
+	if (i->writes_string)
+		/* movs reads ESI first. */
+		return within(address, r->edi, 4) && !within(address, r->esi, 4);
+	return i->writes_stack && within(address, r->esp - PUSH_BYTES, PUSH_BYTES) &&
+	       !(i->memory && within(address, insn_offset(i, r) + base, 8));
 }
 
 bool insn_boundary(const uint8_t *bytes, size_t n, size_t at)

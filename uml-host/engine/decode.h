@@ -25,7 +25,10 @@ struct insn {
 	uint8_t modrm, sib;
 	bool has_modrm;
 	bool memory;		/* the ModRM or moffs operand is memory */
-	bool writes;		/* memory is written: operand, stack or string */
+	bool writes;		/* memory is written, one way or another: */
+	bool writes_operand;	/* the operand */
+	bool writes_stack;	/* below ESP */
+	bool writes_string;	/* ES:EDI */
 	bool operand16;		/* 66 prefix */
 	bool address16;		/* 67 prefix */
 	bool lock;
@@ -42,6 +45,21 @@ static inline unsigned int insn_rm(const struct insn *i) { return i->modrm & 7; 
 /* Decodes the instruction at the start of the `n` bytes.  False if they do not
  * hold a whole instruction that this decoder knows. */
 bool insn_decode(const uint8_t *bytes, size_t n, struct insn *insn);
+
+struct engine_regs;
+
+/* General register by x86 number: 0 EAX, 1 ECX, … 7 EDI. */
+uint32_t insn_register(const struct engine_regs *regs, unsigned int nr);
+void insn_set_register(struct engine_regs *regs, unsigned int nr, uint32_t value);
+
+/* Offset of the memory operand in its segment. */
+uint32_t insn_offset(const struct insn *insn, const struct engine_regs *regs);
+
+/* An access of this instruction faulted at linear address `address`; was it a
+ * write?  `base` is the base of the operand's segment.  Where an instruction
+ * reads and writes the same place in turn, a read is assumed. */
+bool insn_wrote(const struct insn *insn, const struct engine_regs *regs, uint32_t base,
+		uint32_t address);
 
 /* Is there an instruction boundary at bytes[at], judged by decoding from
  * several places before it?  For finding code patterns that are not data. */

@@ -243,7 +243,7 @@ bool guest_load_segment(struct guest *g)
 	    !decode_load(&insn, &seg, &pops))
 		return false;
 	if (!pops && insn_mod(&insn) == 3)
-		sel = (uint16_t)guest_register(g, insn_rm(&insn));
+		sel = (uint16_t)insn_register(&v->regs, insn_rm(&insn));
 	else if (guest_view_read(g, pops ? v->regs.esp : guest_operand(g, &insn),
 				 &sel, sizeof(sel)) != sizeof(sel))
 		return false;

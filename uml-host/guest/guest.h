@@ -330,9 +330,6 @@ void guest_push_frame(struct guest *g, uint64_t gate, bool has_error, uint32_t e
 
 /* --- insn.c: operands, and privileged instructions the kernel executes ------------------------------ */
 
-/* General register by x86 number: 0 EAX, 1 ECX, … 7 EDI. */
-uint32_t guest_register(const struct guest *g, unsigned int nr);
-void guest_set_register(struct guest *g, unsigned int nr, uint32_t value);
 /* Linear address of an instruction's memory operand. */
 struct insn;
 uint32_t guest_operand(const struct guest *g, const struct insn *insn);
@@ -381,6 +378,8 @@ struct guest_owner {
 	bool (*notify)(void *context, gpa_t address);
 	/* Early console text: raw guest bytes. */
 	void (*console)(void *context, const uint8_t *text, uint32_t len);
+	/* LGUEST_INIT is done: its generation is known, devices can be shown. */
+	void (*initialised)(void *context);
 	/* Something outside wants the loop to end: looked at after every exit. */
 	bool (*stop)(void *context);
 };

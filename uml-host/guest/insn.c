@@ -11,45 +11,9 @@
  * IOPL, VM and the virtual-interrupt bits. */
 #define IRET_FLAGS 0x00254dd5u
 
-static const size_t register_offset[8] = {
-	offsetof(struct engine_regs, eax), offsetof(struct engine_regs, ecx),
-	offsetof(struct engine_regs, edx), offsetof(struct engine_regs, ebx),
-	offsetof(struct engine_regs, esp), offsetof(struct engine_regs, ebp),
-	offsetof(struct engine_regs, esi), offsetof(struct engine_regs, edi),
-};
-
-uint32_t guest_register(const struct guest *g, unsigned int nr)
-{
-	return *(const uint32_t *)((const char *)&g->cpu.v.regs + register_offset[nr & 7]);
-}
-
-void guest_set_register(struct guest *g, unsigned int nr, uint32_t value)
-{
-	*(uint32_t *)((char *)&g->cpu.v.regs + register_offset[nr & 7]) = value;
-}
-
-static uint32_t effective_address(const struct guest *g, const struct insn *i)
-{
-	unsigned int base = insn_rm(i), index;
-	uint32_t address = i->disp;
-
-	if (!i->has_modrm)
-		return address;		/* moffs */
-	if (base != 4)
-		return base == 5 && insn_mod(i) == 0 ? address :
-		       address + guest_register(g, base);
-	base = i->sib & 7;
-	index = i->sib >> 3 & 7;
-	if (base != 5 || insn_mod(i) != 0)
-		address += guest_register(g, base);
-	if (index != 4)
-		address += guest_register(g, index) << (i->sib >> 6);
-	return address;
-}
-
 uint32_t guest_operand(const struct guest *g, const struct insn *i)
 {
-	uint32_t address = effective_address(g, i);
+	uint32_t address = insn_offset(i, &g->cpu.v.regs);
 
 	if (i->segment == SEG_FS)
 		return address + g->cpu.v.fs_base;
@@ -155,7 +119,7 @@ static bool read_cr(struct guest *g, const struct insn *i)
 	case 4: value = g->mm.pae ? CR4_PAE : 0; break;
 	default: return false;
 	}
-	guest_set_register(g, insn_rm(i), value);
+	insn_set_register(&g->cpu.v.regs, insn_rm(i), value);
 	return true;
 }
 
@@ -167,7 +131,7 @@ static bool read_dr(struct guest *g, const struct insn *i)
 		value = 0xffff0ff0 | g->cpu.dr6;
 	else if (insn_reg(i) == 7 || insn_reg(i) == 5)
 		value = 0x400;
-	guest_set_register(g, insn_rm(i), value);
+	insn_set_register(&g->cpu.v.regs, insn_rm(i), value);
 	return true;
 }
 
@@ -175,7 +139,7 @@ static bool write_dr(struct guest *g, const struct insn *i)
 {
 	/* No hardware breakpoints: only the status is remembered. */
 	if (insn_reg(i) == 6 || insn_reg(i) == 4)
-		g->cpu.dr6 = guest_register(g, insn_rm(i)) & 0xf00f;
+		g->cpu.dr6 = insn_register(&g->cpu.v.regs, insn_rm(i)) & 0xf00f;
 	return true;
 }
 

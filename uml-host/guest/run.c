@@ -85,6 +85,8 @@ static void prepare(struct guest *g, struct engine *engine)
 
 void guest_run(struct guest *g, struct engine *engine, const struct guest_owner *owner)
 {
+	bool told = false;
+
 	while (g->end == END_RUNNING && !(owner->stop && owner->stop(owner->context))) {
 		prepare(g, engine);
 		hand_out_events(g, owner);
@@ -99,6 +101,11 @@ void guest_run(struct guest *g, struct engine *engine, const struct guest_owner 
 			die("the process that ran the guest was killed from outside");
 		guest_handle_exit(g);
 		hand_out_events(g, owner);
+		if (g->lg.initialised && !told) {
+			told = true;
+			if (owner->initialised)
+				owner->initialised(owner->context);
+		}
 		serve_requests(g, owner);
 	}
 	hand_out_events(g, owner);
