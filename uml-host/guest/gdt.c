@@ -20,6 +20,8 @@
 /* A flat, writable 4 GiB data segment of ring 3. */
 #define FLAT_DATA 0x00cff3000000ffffull
 
+#define TLS_MASK (7u << LGUEST_TLS_ENTRY)
+
 /* The host's switcher segments and the TSSs: stored, never loaded (ABI 6.2). */
 static bool is_ignored(unsigned int index)
 {
@@ -123,6 +125,8 @@ static bool translate(struct guest *g, uint16_t sel, uint16_t *host, uint32_t *b
 		*host = ENGINE_FLAT_DS;
 		return true;
 	}
+	if (cpl == CPL_KERNEL)
+		g->ldt_mirror |= 1u << index;
 	space_set_ldt(guest_view(g, g->mm.current, cpl), index, d);
 	*host = (uint16_t)ENGINE_LDT_SELECTOR(index);
 	*base = descriptor_base(d);
@@ -138,11 +142,12 @@ void guest_sync_ldt(struct guest *g)
 	 * never addresses through them, so flat dummies do there. */
 	for (i = LGUEST_TLS_ENTRY; i < LGUEST_TLS_ENTRY + LGUEST_TLS_ENTRIES; i++)
 		space_set_ldt(view, i, cpl == CPL_KERNEL ? FLAT_DATA : g->gdt[i]);
-	/* Others follow the GDT once they have been loaded. */
-	if (cpl == CPL_KERNEL)
+	/* Others are in every kernel view once they have been loaded in one: the
+	 * selector stays in its register when the page table changes. */
+	if (cpl == CPL_KERNEL && (g->ldt_mirror & ~TLS_MASK))
 		for (i = 0; i < LGUEST_GDT_ENTRIES; i++)
-			if (!is_tls(i) && view->ldt[i] && is_loadable(g->gdt[i], cpl))
-				space_set_ldt(view, i, g->gdt[i]);
+			if ((g->ldt_mirror & ~TLS_MASK) >> i & 1)
+				space_set_ldt(view, i, is_loadable(g->gdt[i], cpl) ? g->gdt[i] : 0);
 }
 
 /* Guest selectors that the host loads without complaint as something else:

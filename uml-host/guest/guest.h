@@ -126,6 +126,7 @@ struct guest {
 	struct guest_mm mm;
 	uint64_t gdt[LGUEST_GDT_ENTRIES];
 	uint64_t idt[LGUEST_IDT_ENTRIES];
+	uint32_t ldt_mirror;	/* GDT entries the kernel has loaded from the LDT */
 	uint32_t irq_pending;	/* bit n: virtual IRQ n; set from any thread */
 	uint64_t clock_deadline;/* CLOCK_MONOTONIC ns, 0: off */
 	bool clock_changed;	/* the run loop has to set its timer */
