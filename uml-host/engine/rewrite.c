@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The instruction sequences that are replaced.  So far one: vmcall, whose fault
- * is slow or never comes, becomes the software interrupt the ABI used before
- * it, with a NOP for the third byte.
+ * The instruction sequences that are replaced.
+ *
+ * vmcall, whose fault is slow or never comes, becomes the software interrupt
+ * the ABI used before it, with a NOP for the third byte.
+ *
+ * Immediates that are loaded into a segment register right behind become the
+ * host's selector of the same segment.  Safe because the register holds nothing
+ * else: it is loaded, moved to segment registers, and loaded again.
  */
 #include <string.h>
 
@@ -29,4 +34,31 @@ size_t rewrite_find_vmcall(const uint8_t *code, size_t n, size_t at)
 		    rewrite_is_vmcall(code + at, n - at) && insn_boundary(code, n, at))
 			return at;
 	return n;
+}
+
+/* One per register the entry paths use: DX for system calls and interrupts, CX
+ * for traps with an error code. */
+static const uint8_t data_selector[][9] = {
+	{ 0xba, 0x7b, 0, 0, 0, 0x8e, 0xda, 0x8e, 0xc2 },
+	{ 0xb9, 0x7b, 0, 0, 0, 0x8e, 0xd9, 0x8e, 0xc1 },
+};
+
+size_t rewrite_find_data_selector(const uint8_t *code, size_t n)
+{
+	size_t at, row;
+
+	for (at = n; at-- > 0;)
+		for (row = 0; row < sizeof(data_selector) / sizeof(data_selector[0]); row++)
+			if (n - at >= sizeof(data_selector[row]) &&
+			    memcmp(code + at, data_selector[row], sizeof(data_selector[row])) == 0)
+				return at + 1;
+	return n;
+}
+
+bool rewrite_is_selector_load(const uint8_t code[5], uint8_t modrm, uint32_t selector)
+{
+	uint32_t value;
+
+	memcpy(&value, code + 1, sizeof(value));
+	return code[0] == 0xb8 + (modrm & 7) && value == selector;
 }

@@ -24,4 +24,19 @@ bool rewrite_is_int_1f(const uint8_t bytes[REWRITE_BYTES]);
  * be an instruction boundary. */
 size_t rewrite_find_vmcall(const uint8_t *code, size_t n, size_t at);
 
+/*
+ * Kernel entry code loads the guest's user data selector, 0x7B, into DS and ES:
+ *
+ *	mov $0x7b,%edx; mov %edx,%ds; mov %edx,%es	(or %ecx)
+ *
+ * On this host that is another segment, and the first store through it faults.
+ * Offset of the immediate in code[0..n) of the last such sequence that ends at
+ * or before n, or n if there is none.
+ */
+size_t rewrite_find_data_selector(const uint8_t *code, size_t n);
+
+/* Does `code`, which ends where `mov %reg,%sreg` is, end in `mov $selector,%reg`
+ * of the same register?  The immediate's last four bytes are its value. */
+bool rewrite_is_selector_load(const uint8_t code[5], uint8_t modrm, uint32_t selector);
+
 #endif

@@ -257,6 +257,8 @@ bool guest_load_segment(struct guest *g)
 	/* SS can only be a flat segment here. */
 	if (seg == SEG_SS && host != ENGINE_FLAT_DS)
 		return false;
+	if (!pops && insn_mod(&insn) == 3 && guest_cpl(g) == CPL_KERNEL)
+		guest_patch_selector(g, insn.modrm, sel, host);
 	set_segment(g, seg, sel, host, base);
 	v->regs.eip += insn.len;
 	if (pops)

@@ -344,6 +344,12 @@ bool guest_emulate(struct guest *g);
 bool guest_vmcall(struct guest *g);
 /* Is the int $0x1f at `va` a site that was patched before it ever ran? */
 bool guest_was_vmcall(struct guest *g, uint32_t va);
+/* The kernel was caught with 0x7B in DS or ES: patches the code before EIP that
+ * loaded it, so that the next entry does not. */
+void guest_patch_data_selector(struct guest *g);
+/* `mov %reg,%sreg` at EIP was given `selector`, which on this host is `host`:
+ * patches the immediate before it. */
+void guest_patch_selector(struct guest *g, uint8_t modrm, uint32_t selector, uint32_t host);
 /* Patches every site in the page behind linear page `page` before it runs. */
 void guest_scan_page(struct guest *g, uint32_t page);
 

@@ -10,16 +10,23 @@
 #include "engine/rewrite.h"
 #include "guest/guest.h"
 
-static bool replace(struct guest *g, uint32_t va)
+static bool replace(struct guest *g, uint32_t va, const uint8_t *bytes, uint32_t n)
 {
-	gpa_t at[REWRITE_BYTES];
+	gpa_t at[4];
 	uint32_t i;
 
-	for (i = 0; i < REWRITE_BYTES; i++)
+	for (i = 0; i < n; i++)
 		if (!guest_translate(g, gva(va + i), &at[i]))
 			return false;
-	for (i = 0; i < REWRITE_BYTES; i++)
-		guest_write(g, at[i], &rewrite_int_1f[i], 1);
+	for (i = 0; i < n; i++)
+		guest_write(g, at[i], &bytes[i], 1);
+	return true;
+}
+
+static bool replace_vmcall(struct guest *g, uint32_t va)
+{
+	if (!replace(g, va, rewrite_int_1f, REWRITE_BYTES))
+		return false;
 	g->rewritten_sites++;
 	return true;
 }
@@ -45,7 +52,7 @@ bool guest_vmcall(struct guest *g)
 	if (guest_cpl(g) != CPL_KERNEL ||
 	    !rewrite_is_vmcall(v->exit.insn, v->exit.insn_len))
 		return false;
-	if (g->rewrite != REWRITE_EMULATE && replace(g, v->regs.eip)) {
+	if (g->rewrite != REWRITE_EMULATE && replace_vmcall(g, v->regs.eip)) {
 		/* The same EIP again, now an int $0x1f. */
 		g->rewritten_eip = v->regs.eip;
 		trace_rewrite(g, v->regs.eip);
@@ -94,6 +101,35 @@ void guest_scan_page(struct guest *g, uint32_t page)
 	at = start - from >= REWRITE_BYTES - 1 ? start - from - (REWRITE_BYTES - 1) : 0;
 	for (at = rewrite_find_vmcall(code, n, at); at < n;
 	     at = rewrite_find_vmcall(code, n, at + 1))
-		if (replace(g, from + (uint32_t)at))
+		if (replace_vmcall(g, from + (uint32_t)at))
 			trace_rewrite(g, from + (uint32_t)at);
+}
+
+/* How far behind its loads the first store through DS or ES may be. */
+#define LOOK_BACK 64u
+
+void guest_patch_data_selector(struct guest *g)
+{
+	uint32_t start = g->cpu.v.regs.eip - LOOK_BACK;
+	uint8_t code[LOOK_BACK], flat = ENGINE_FLAT_DS;
+	size_t at;
+
+	if (g->rewrite == REWRITE_EMULATE ||
+	    guest_view_read(g, start, code, sizeof(code)) != sizeof(code))
+		return;
+	at = rewrite_find_data_selector(code, sizeof(code));
+	if (at < sizeof(code))
+		replace(g, start + (uint32_t)at, &flat, 1);
+}
+
+void guest_patch_selector(struct guest *g, uint8_t modrm, uint32_t selector, uint32_t host)
+{
+	uint32_t start = g->cpu.v.regs.eip - 5;
+	uint8_t code[5];
+
+	if (g->rewrite == REWRITE_EMULATE ||
+	    guest_view_read(g, start, code, sizeof(code)) != sizeof(code) ||
+	    !rewrite_is_selector_load(code, modrm, selector))
+		return;
+	replace(g, start + 1, (const uint8_t *)&host, sizeof(host));
 }

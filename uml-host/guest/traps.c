@@ -184,8 +184,14 @@ static void general_protection(struct guest *g)
 		software_interrupt(g, vector, INT_BYTES);
 		return;
 	}
-	if (guest_vmcall(g) || guest_fix_segments(g) || guest_load_segment(g) ||
-	    guest_emulate(g))
+	if (guest_vmcall(g))
+		return;
+	if (guest_fix_segments(g)) {
+		if (guest_cpl(g) == CPL_KERNEL)
+			guest_patch_data_selector(g);
+		return;
+	}
+	if (guest_load_segment(g) || guest_emulate(g))
 		return;
 	if (g->end == END_RUNNING)
 		guest_reflect(g, VECTOR_GP, x->error);
