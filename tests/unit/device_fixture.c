@@ -272,20 +272,27 @@ struct virtq_used_elem driver_wait(struct driver_queue *q)
 /* --- files ------------------------------------------------------------------------------ */
 
 static char temporary_name[64];
+static pid_t temporary_owner;
 
 static void remove_temporary(void)
 {
-	unlink(temporary_name);
+	/* Children of a test end, too. */
+	if (getpid() == temporary_owner)
+		unlink(temporary_name);
 }
 
 const char *temporary_file(size_t bytes)
 {
 	int fd;
 
+	if (temporary_owner)
+		remove_temporary();
+	else
+		atexit(remove_temporary);
+	temporary_owner = getpid();
 	snprintf(temporary_name, sizeof(temporary_name), "/tmp/uml-host-test-XXXXXX");
 	fd = mkstemp(temporary_name);
 	cr_assert(fd >= 0);
-	atexit(remove_temporary);
 	cr_assert(ftruncate(fd, (off_t)bytes) == 0);
 	close(fd);
 	return temporary_name;

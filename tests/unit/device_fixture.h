@@ -85,7 +85,7 @@ bool driver_has_used(struct driver_queue *q);
 /* Waits for it; with no interrupt wanted, too. */
 struct virtq_used_elem driver_wait(struct driver_queue *q);
 
-/* A temporary file of `bytes`, unlinked in rig_close; its name. */
+/* A temporary file of `bytes`; gone when the test ends or makes another. */
 const char *temporary_file(size_t bytes);
 
 #endif

@@ -122,7 +122,9 @@ Test(device_page, reset_clears)
 	rig_probe(&rig, 0, 0x204);
 	cr_assert_eq(rig.bus->device[0]->accepted, 0x204);
 	q = rig_queue(&rig, 0, 0);
+	bus_quiesce(rig.bus);
 	memset(q.desc, 0x55, 10246);
+	memset(rig.memory + RIG_RAM + 5 + 8 + 4, 0x55, 4);
 	rig_status(&rig, 0, 0);
 	for (i = 0; i < 10246; i++)
 		cr_assert_eq(((uint8_t *)q.desc)[i], 0);
