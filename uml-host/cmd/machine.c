@@ -259,6 +259,9 @@ void machine_add_devices(struct machine *m)
 		case OPTION_RNG:
 			bus_add_rng(m->bus);
 			break;
+		case OPTION_NET:
+			bus_add_net_tap(m->bus, o->device[i].value);
+			break;
 		}
 	bus_add_console(m->bus, &console);
 }

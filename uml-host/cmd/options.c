@@ -137,6 +137,14 @@ static void set_rng(struct options *o, const char *v)
 	add_device(o)->kind = OPTION_RNG;
 }
 
+static void set_tunnet(struct options *o, const char *v)
+{
+	struct device_option *d = add_device(o);
+
+	d->kind = OPTION_NET;
+	d->value = copy(v);
+}
+
 static void set_cpu(struct options *o, const char *v)
 {
 	if (strcmp(v, "auto") == 0)
@@ -259,6 +267,7 @@ static const struct option_row table[] = {
 	{ 0, "initrd", "FILE", GUESTS, "initial ram disk for the guest kernel", set_initrd },
 	{ 0, "block", "FILE[,ro]", GUESTS, "a block device on an image; may be given several times", set_block },
 	{ 0, "rng", NULL, GUESTS, "a device for random numbers", set_rng },
+	{ 0, "tunnet", "SPEC", GUESTS, "network on a TAP: ADDRESS, bridge:NAME or tap:NAME, each with :MAC", set_tunnet },
 	{ 0, "no-reboot", NULL, GUESTS, "exit when the guest asks for a restart", set_no_reboot },
 	{ 0, "timeout", "SECONDS", GUESTS, "end the guest after that time, with status 124", set_timeout },
 	{ 0, "abi", "GEN", GUESTS, "generation of the guest: auto, Z, Z', A, S, B, C, D, E or F", set_abi },

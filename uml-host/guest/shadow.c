@@ -413,7 +413,11 @@ void hcall_set_pgd(struct guest *g, const uint32_t arg[4])
 	uint32_t entries, pages, first;
 	int table;
 
-	if (!g->mm.pae_known)
+	/* PAE tables have four slots; below that the table itself may tell, but
+	 * not the one the host made, which suits both. */
+	if (!g->mm.pae_known && arg[1] >= 4)
+		g->mm.pae_known = true;
+	else if (!g->mm.pae_known && arg[0] != current_cr3(g))
 		guest_detect_pae(g, arg[0]);
 	entries = g->mm.pae ? 4 : 1024;
 	pages = SPACE_PAGES / entries;
