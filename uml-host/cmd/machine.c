@@ -368,8 +368,34 @@ static void say_generations(const struct guest *g)
 		     (unsigned long long)g->rewritten_sites);
 }
 
+#define STOP_NAME(id, what) [STOP_##id] = what,
+
+static void print_stats(const struct machine *m)
+{
+	static const char *const name[NR_STOPS] = { STOP_LIST(STOP_NAME) };
+	const struct guest_stats *s = &m->guest->stats;
+	const struct engine_counters *e = engine_counters(m->engine);
+	uint64_t ran = engine_clock_ns() - s->started_ns;
+	int i;
+
+	fprintf(stderr, "%12.3f s from the first instruction to the end\n", (double)ran / 1e9);
+	if (s->user_ns)
+		fprintf(stderr, "%12.3f s to the first user instruction\n",
+			(double)(s->user_ns - s->started_ns) / 1e9);
+	fprintf(stderr, "%12llu stops\n", (unsigned long long)e->stops);
+	for (i = 0; i < NR_STOPS; i++)
+		if (s->stops[i])
+			fprintf(stderr, "%14llu %s\n", (unsigned long long)s->stops[i], name[i]);
+	fprintf(stderr, "%12llu interrupts delivered\n", (unsigned long long)s->interrupts);
+	fprintf(stderr, "%12llu changes of address space\n", (unsigned long long)s->views);
+	fprintf(stderr, "%12llu mapping changes in %llu batches\n",
+		(unsigned long long)e->operations, (unsigned long long)e->batches);
+}
+
 static int finish(struct machine *m)
 {
+	if (m->options->stats)
+		print_stats(m);
 	if (m->options->verbose)
 		say_generations(m->guest);
 	switch (m->guest->end) {

@@ -97,6 +97,7 @@ static unsigned int word(const char *option, const char *text,
 static void set_mem(struct options *o, const char *v) { o->mem_bytes = options_mem(v); }
 static void set_initrd(struct options *o, const char *v) { o->initrd = v; }
 static void set_no_reboot(struct options *o, const char *v) { (void)v; o->no_reboot = true; }
+static void set_stats(struct options *o, const char *v) { (void)v; o->stats = true; }
 static void set_verbose(struct options *o, const char *v) { (void)v; o->verbose = true; }
 
 static struct device_option *add_device(struct options *o)
@@ -275,6 +276,7 @@ static const struct option_row table[] = {
 	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "behave as a host where vmcall is sigill, sigsegv or silent", set_simulate },
 	{ 0, "color", "WHEN", GUESTS, "auto, always or never", set_color },
+	{ 0, "stats", NULL, GUESTS, "at the end: why and how often the guest stopped, on stderr", set_stats },
 	{ 0, "verbose", NULL, GUESTS, "say what uml-host does, on stderr", set_verbose },
 
 	{ 'e', NULL, "trace=SET", SUB_TRACE, "calls to show: names, %classes, !not, /regex", set_e },

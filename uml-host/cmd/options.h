@@ -38,6 +38,7 @@ struct options {
 	} device[OPTIONS_MAX_LIST];
 	unsigned int devices;
 	bool verbose;
+	bool stats;
 	enum vmcall_behaviour simulate;
 	bool json;		/* bench */
 	unsigned int rounds;	/* bench: hypercalls per run */

@@ -98,17 +98,34 @@ static uint32_t pf_error(struct engine *e, const struct engine_vcpu *v, uint32_t
 	return insn_wrote(&insn, &v->regs, base, address) ? error | PF_WRITE : error;
 }
 
+/* The five words iret takes, in mappings the process really has. */
+static bool stack_is_mapped(const struct engine *e, const struct engine_vcpu *v)
+{
+	const struct space *s = &e->config.spaces[v->space];
+	uint32_t esp = v->regs.esp;
+
+	return !s->nr_ops && space_word(s, esp >> 12) && space_word(s, (esp + 19) >> 12);
+}
+
 static void segv(struct engine *e, struct stub *stub)
 {
 	struct engine_vcpu *v = e->config.vcpu;
 	struct engine_exit *x = &v->exit;
 	siginfo_t info;
-	uint8_t byte[2];
+	uint8_t byte[2] = { 0 };
 
 	/* int n faults at the instruction with its number in the error code;
 	 * the bytes are mapped and executable, so nothing else can have. */
 	if (fetch(e, v->regs.eip, byte, 2) == 2 && byte[0] == 0xcd) {
 		trap(x, VECTOR_GP, byte[1] * 8u + 2);
+		return;
+	}
+	/* iret to a selector of the guest: with its stack mapped it cannot fault
+	 * in another way. */
+	if (byte[0] == 0xcf && stack_is_mapped(e, v)) {
+		trap(x, VECTOR_GP, 0);
+		x->insn[0] = byte[0];
+		x->insn_len = 1;
 		return;
 	}
 	if (ptrace(PTRACE_GETSIGINFO, stub->pid, NULL, &info) != 0) {

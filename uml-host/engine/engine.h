@@ -138,6 +138,7 @@ struct engine_counters {
 	uint64_t stops;		/* times guest code stopped */
 	uint64_t batches;	/* stub operation batches */
 	uint64_t operations;	/* operations in them */
+	uint64_t fpu_moves;	/* FPU states written into another stub */
 };
 const struct engine_counters *engine_counters(const struct engine *engine);
 

@@ -33,7 +33,12 @@ struct stub {
 	struct stub_channel *channel;
 	/* Addresses in the stub, read once while it was still ours alone. */
 	uint64_t run_batch, probe, floor;
+	/* FPU and vector registers as it was last left; 0 bytes: not known. */
+	size_t fpu_bytes;
+	unsigned char *fpu;
 };
+
+#define STUB_FPU_BYTES 16384	/* AMX is the largest so far, some 11 KiB */
 
 struct engine {
 	struct engine_config config;

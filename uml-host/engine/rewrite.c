@@ -43,16 +43,15 @@ static const uint8_t data_selector[][9] = {
 	{ 0xb9, 0x7b, 0, 0, 0, 0x8e, 0xd9, 0x8e, 0xc1 },
 };
 
-size_t rewrite_find_data_selector(const uint8_t *code, size_t n)
+bool rewrite_is_data_selector(const uint8_t *code, size_t n)
 {
-	size_t at, row;
+	size_t row;
 
-	for (at = n; at-- > 0;)
-		for (row = 0; row < sizeof(data_selector) / sizeof(data_selector[0]); row++)
-			if (n - at >= sizeof(data_selector[row]) &&
-			    memcmp(code + at, data_selector[row], sizeof(data_selector[row])) == 0)
-				return at + 1;
-	return n;
+	for (row = 0; row < sizeof(data_selector) / sizeof(data_selector[0]); row++)
+		if (n >= sizeof(data_selector[row]) &&
+		    memcmp(code, data_selector[row], sizeof(data_selector[row])) == 0)
+			return true;
+	return false;
 }
 
 bool rewrite_is_selector_load(const uint8_t code[5], uint8_t modrm, uint32_t selector)

@@ -30,10 +30,9 @@ size_t rewrite_find_vmcall(const uint8_t *code, size_t n, size_t at);
  *	mov $0x7b,%edx; mov %edx,%ds; mov %edx,%es	(or %ecx)
  *
  * On this host that is another segment, and the first store through it faults.
- * Offset of the immediate in code[0..n) of the last such sequence that ends at
- * or before n, or n if there is none.
+ * Is this the sequence?  Its immediate is at code[1].
  */
-size_t rewrite_find_data_selector(const uint8_t *code, size_t n);
+bool rewrite_is_data_selector(const uint8_t *code, size_t n);
 
 /* Does `code`, which ends where `mov %reg,%sreg` is, end in `mov $selector,%reg`
  * of the same register?  The immediate's last four bytes are its value. */

@@ -158,6 +158,10 @@ static void spawn(struct engine *e, struct stub *stub)
 	if (channel == MAP_FAILED)
 		die_errno("cannot map the channel of a stub process");
 	put_filter(channel);
+	stub->fpu = malloc(STUB_FPU_BYTES);
+	if (!stub->fpu)
+		die("out of memory");
+	stub->fpu_bytes = 0;
 
 	stub->channel = channel;
 	stub->pid = fork();
@@ -212,6 +216,7 @@ void stubs_close(struct engine *e)
 
 		if (stub->channel)
 			munmap(stub->channel, STUB_CHANNEL_BYTES);
+		free(stub->fpu);
 		while (stub->pid > 0)
 			stub_wait(stub, &status);
 	}
@@ -361,16 +366,23 @@ static int carry_out(struct engine *e, struct stub *stub, struct space *s)
 	return n ? run_batch(e, stub, n) : 0;
 }
 
-/* The FPU and vector registers follow execution from stub to stub. */
-static void move_fpu(struct engine *e, struct stub *to)
+/* The FPU and vector registers follow execution from stub to stub, whatever the
+ * guest says of CR0.TS.  Most changes of view leave them alone, so each stub's
+ * are remembered as it was left: what it still has is not written again. */
+static void move_fpu(struct engine *e, struct stub *from, struct stub *to)
 {
-	static _Alignas(64) unsigned char area[16384];
-	struct iovec io = { .iov_base = area, .iov_len = sizeof(area) };
-	struct stub *from = &e->stub[e->current];
+	struct iovec io = { .iov_base = from->fpu, .iov_len = STUB_FPU_BYTES };
 
-	if (ptrace(PTRACE_GETREGSET, from->pid, (void *)NT_X86_XSTATE, &io) != 0 ||
-	    ptrace(PTRACE_SETREGSET, to->pid, (void *)NT_X86_XSTATE, &io) != 0)
-		die_errno("cannot move the FPU state between stub processes");
+	if (ptrace(PTRACE_GETREGSET, from->pid, (void *)NT_X86_XSTATE, &io) != 0)
+		die_errno("cannot read the FPU state of a stub process");
+	if (io.iov_len == STUB_FPU_BYTES)
+		die("the FPU state of this processor is larger than %d bytes", STUB_FPU_BYTES);
+	from->fpu_bytes = io.iov_len;
+	if (to->fpu_bytes == from->fpu_bytes && memcmp(to->fpu, from->fpu, io.iov_len) == 0)
+		return;
+	if (ptrace(PTRACE_SETREGSET, to->pid, (void *)NT_X86_XSTATE, &io) != 0)
+		die_errno("cannot set the FPU state of a stub process");
+	e->counters.fpu_moves++;
 }
 
 struct stub *stub_enter(struct engine *e, unsigned int space)
@@ -396,7 +408,7 @@ struct stub *stub_enter(struct engine *e, unsigned int space)
 	}
 	if (e->current != (int)space) {
 		if (e->current >= 0 && e->stub[e->current].pid)
-			move_fpu(e, stub);
+			move_fpu(e, &e->stub[e->current], stub);
 		e->current = (int)space;
 	}
 	return stub;

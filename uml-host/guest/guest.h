@@ -72,6 +72,8 @@ struct guest_cpu {
 	uint32_t esp1;
 	uint32_t stack_pages;
 	uint32_t dr6;
+	uint32_t reflected_page;/* linear page of the last page fault reflected */
+	uint32_t last_entry;	/* handler the last trap or interrupt entered */
 	/* Same fault again and again without progress: see demand_page(). */
 	uint32_t fault_eip, fault_address, fault_repeats;
 	/* A low-memory access being single-stepped: see lowmem.c. */
@@ -108,6 +110,28 @@ struct guest_mm {
 	} table[GUEST_TABLES];
 };
 
+/* Why guest code stopped, for statistics. X(ID, "what") */
+#define STOP_LIST(X)					\
+	X(HCALL, "hypercalls")				\
+	X(PAGE, "page faults of shadows")		\
+	X(REFLECTED_PAGE, "page faults of the guest")	\
+	X(SYSCALL, "system calls")			\
+	X(IRET, "returns from traps (iret)")		\
+	X(SEGMENT, "segment loads")			\
+	X(EMULATED, "privileged instructions")		\
+	X(KICK, "kicks: timer, devices")		\
+	X(OTHER, "other traps")
+
+#define STOP_ENUM_(id, what) STOP_##id,
+enum stop_cause { STOP_LIST(STOP_ENUM_) NR_STOPS };
+#undef STOP_ENUM_
+
+struct guest_stats {
+	uint64_t stops[NR_STOPS];
+	uint64_t interrupts, views;	/* delivered; changes of address space */
+	uint64_t started_ns, user_ns;	/* first instruction; first user one */
+};
+
 /* What the guest layer asks of whoever runs it, before it can go on. */
 enum guest_request { REQUEST_NONE, REQUEST_NOTIFY };
 
@@ -139,7 +163,7 @@ struct guest {
 	uint8_t end;		/* enum guest_end; once set, it stays */
 	char reason[GUEST_REASON];
 
-	/* Counters for the summary. */
+	struct guest_stats stats;
 	uint64_t rewritten_sites;
 	uint32_t rewritten_eip;	/* the last one: its int $0x1f comes next */
 
@@ -344,8 +368,8 @@ bool guest_emulate(struct guest *g);
 bool guest_vmcall(struct guest *g);
 /* Is the int $0x1f at `va` a site that was patched before it ever ran? */
 bool guest_was_vmcall(struct guest *g, uint32_t va);
-/* The kernel was caught with 0x7B in DS or ES: patches the code before EIP that
- * loaded it, so that the next entry does not. */
+/* The kernel was caught with 0x7B in DS or ES: patches the code that loaded it,
+ * in the entry path of the last trap, so that the next entry does not. */
 void guest_patch_data_selector(struct guest *g);
 /* `mov %reg,%sreg` at EIP was given `selector`, which on this host is `host`:
  * patches the immediate before it. */

@@ -58,6 +58,7 @@ static bool in_window(const struct guest *g)
 static void deliver(struct guest *g, unsigned int irq, uint64_t gate)
 {
 	__atomic_fetch_and(&g->irq_pending, ~(1u << irq), __ATOMIC_SEQ_CST);
+	g->stats.interrupts++;
 	trace_irq(g, irq, gate);
 	guest_push_frame(g, gate, false, 0);
 	/* The original host never cleared it again, by mistake; the guest only

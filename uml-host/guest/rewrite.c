@@ -7,6 +7,7 @@
  * (ABI 4.1).  Each byte is translated by itself: a site may straddle two pages
  * whose frames are not neighbours.
  */
+#include "engine/decode.h"
 #include "engine/rewrite.h"
 #include "guest/guest.h"
 
@@ -105,21 +106,38 @@ void guest_scan_page(struct guest *g, uint32_t page)
 			trace_rewrite(g, from + (uint32_t)at);
 }
 
-/* How far behind its loads the first store through DS or ES may be. */
-#define LOOK_BACK 64u
+/* Instructions of an entry path up to its segment loads, jumps included. */
+#define ENTRY_PATH 40
 
+/* Follows the code of the last trap's handler from its first instruction: the
+ * loads are among the first, behind a jump or two, while the store that was
+ * caught may be anywhere later. */
 void guest_patch_data_selector(struct guest *g)
 {
-	uint32_t start = g->cpu.v.regs.eip - LOOK_BACK;
-	uint8_t code[LOOK_BACK], flat = ENGINE_FLAT_DS;
-	size_t at;
+	uint32_t at = g->cpu.last_entry, steps;
+	uint8_t flat = ENGINE_FLAT_DS;
 
-	if (g->rewrite == REWRITE_EMULATE ||
-	    guest_view_read(g, start, code, sizeof(code)) != sizeof(code))
+	if (g->rewrite == REWRITE_EMULATE || !at)
 		return;
-	at = rewrite_find_data_selector(code, sizeof(code));
-	if (at < sizeof(code))
-		replace(g, start + (uint32_t)at, &flat, 1);
+	for (steps = 0; steps < ENTRY_PATH; steps++) {
+		uint8_t code[ENGINE_INSN_MAX];
+		uint32_t n = guest_view_read(g, at, code, sizeof(code));
+		struct insn insn;
+
+		if (rewrite_is_data_selector(code, n)) {
+			replace(g, at + 1, &flat, 1);
+			return;
+		}
+		if (!insn_decode(code, n, &insn))
+			return;
+		at += insn.len;
+		if (insn.opcode == 0xe9)
+			at += insn.imm;
+		else if (insn.opcode == 0xeb)
+			at += (insn.imm ^ 0x80) - 0x80;	/* sign extended */
+		else if (insn.opcode == 0xc3 || insn.opcode == 0xcf || insn.opcode == 0xff)
+			return;
+	}
 }
 
 void guest_patch_selector(struct guest *g, uint8_t modrm, uint32_t selector, uint32_t host)

@@ -72,6 +72,8 @@ static void prepare(struct guest *g, struct engine *engine)
 		g->clock_changed = again;
 	}
 	if (guest_cpl(g) == CPL_USER) {
+		if (!g->stats.user_ns)
+			g->stats.user_ns = engine_clock_ns();
 		/* No user instruction may use the FPU of another task: #NM as if
 		 * the first one had (ABI 11.7). */
 		if (g->cpu.ts)
@@ -80,6 +82,7 @@ static void prepare(struct guest *g, struct engine *engine)
 	guest_sync_ldt(g);
 	guest_fix_segments(g);
 	guest_reload_bases(g);
+	g->stats.views += g->cpu.v.space != guest_current_space(g);
 	g->cpu.v.space = (uint16_t)guest_current_space(g);
 }
 
@@ -87,6 +90,7 @@ void guest_run(struct guest *g, struct engine *engine, const struct guest_owner 
 {
 	bool told = false;
 
+	g->stats.started_ns = engine_clock_ns();
 	while (g->end == END_RUNNING && !(owner->stop && owner->stop(owner->context))) {
 		prepare(g, engine);
 		hand_out_events(g, owner);

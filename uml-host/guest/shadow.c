@@ -379,14 +379,17 @@ static void update_page(struct guest *g, unsigned int table, uint32_t page)
 	resync_page(g, table, CPL_KERNEL, page);
 	resync_page(g, table, CPL_USER, page);
 	/* The guest sets an entry because somebody waits for the page: a user
-	 * program, which would fault for it next.  Adding can wait for the next
+		 * program, which would fault for it next.  Others can wait for the next
 	 * batch. */
 	if (space_word(user, page) || table != g->mm.current || page < SPACE_FIRST_PAGE)
 		return;
 	pte = guest_walk_quiet(g, g->mm.table[table].cr3, gva(page << GUEST_PAGE_SHIFT));
 	prot = allowed(g, &pte, CPL_USER);
-	if (prot)
-		space_map(user, page, pte_frame(g, pte.value), 1, prot);
+	if (!prot)
+		return;
+	space_map(user, page, pte_frame(g, pte.value), 1, prot);
+	/* This one is waited for now. */
+	user->urgent |= page == g->cpu.reflected_page;
 }
 
 void hcall_set_pte(struct guest *g, const uint32_t arg[4])

@@ -18,6 +18,7 @@
  * the bit that says it names an IDT entry. */
 #define IDT_ERROR(vector) ((vector) * 8u + 2)
 
+#define IRET 0xcf
 #define INT_BYTES 2	/* int $n */
 
 #define DR6_BS 0x4000u
@@ -73,7 +74,7 @@ void guest_push_frame(struct guest *g, uint64_t gate, bool has_error, uint32_t e
 	r->ss = ENGINE_FLAT_DS;
 	r->esp = esp;
 	cpu->cs = LGUEST_KERNEL_CS;
-	r->eip = gate_offset(gate);
+	r->eip = cpu->last_entry = gate_offset(gate);
 	/* Older hosts left TF set, and a single-stepped program went on
 	 * trapping in the kernel. */
 	r->eflags &= ~(EFLAGS_TF | EFLAGS_VM | EFLAGS_RF | EFLAGS_NT);
@@ -149,8 +150,11 @@ static void page_fault(struct guest *g)
 
 	/* A program using its TLS selector as the guest knows it: on the host
 	 * that is another segment, whose addresses are wrong. */
-	if (guest_fix_segments(g) || guest_demand_page(g, x->address, x->error))
+	if (guest_fix_segments(g) || guest_demand_page(g, x->address, x->error)) {
+		g->stats.stops[STOP_PAGE]++;
 		return;
+	}
+	g->stats.stops[STOP_REFLECTED_PAGE]++;
 	if (g->end != END_RUNNING)
 		return;
 	/* Whether the page is there is for the guest's tables to say. */
@@ -158,6 +162,7 @@ static void page_fault(struct guest *g)
 	error = (x->error & PF_WRITE) | (pte.present ? PF_PRESENT : 0) |
 		(guest_cpl(g) == CPL_USER ? PF_USER : 0);
 	guest_set_cr2(g, x->address);
+	g->cpu.reflected_page = x->address >> GUEST_PAGE_SHIFT;
 	guest_reflect(g, VECTOR_PF, error);
 }
 
@@ -168,6 +173,7 @@ static void general_protection(struct guest *g)
 
 	if (x->error == IDT_ERROR(LGUEST_TRAP_ENTRY) && guest_cpl(g) == CPL_KERNEL) {
 		g->cpu.v.regs.eip += INT_BYTES;
+		g->stats.stops[STOP_HCALL]++;
 		guest_hypercall(g, g->cpu.v.regs.eip - INT_BYTES == g->rewritten_eip ?
 				CAUSE_REWRITTEN : CAUSE_INT);
 		g->rewritten_eip = 0;
@@ -184,15 +190,25 @@ static void general_protection(struct guest *g)
 		software_interrupt(g, vector, INT_BYTES);
 		return;
 	}
-	if (guest_vmcall(g))
+	if (guest_vmcall(g)) {
+		g->stats.stops[STOP_HCALL]++;
 		return;
+	}
 	if (guest_fix_segments(g)) {
+		g->stats.stops[STOP_SEGMENT]++;
 		if (guest_cpl(g) == CPL_KERNEL)
 			guest_patch_data_selector(g);
 		return;
 	}
-	if (guest_load_segment(g) || guest_emulate(g))
+	if (guest_load_segment(g)) {
+		g->stats.stops[STOP_SEGMENT]++;
 		return;
+	}
+	if (guest_emulate(g)) {
+		g->stats.stops[x->insn[0] == IRET ? STOP_IRET : STOP_EMULATED]++;
+		return;
+	}
+	g->stats.stops[STOP_OTHER]++;
 	if (g->end == END_RUNNING)
 		guest_reflect(g, VECTOR_GP, x->error);
 }
@@ -232,6 +248,7 @@ static void trap(struct guest *g)
 			guest_reflect(g, VECTOR_UD, 0);
 		break;
 	default:
+		g->stats.stops[x->vector == LGUEST_SYSCALL_VECTOR ? STOP_SYSCALL : STOP_OTHER]++;
 		if (x->software)
 			software_interrupt(g, x->vector, x->vector >= 32 ? INT_BYTES : 1);
 		else
@@ -254,6 +271,7 @@ void guest_handle_exit(struct guest *g)
 			guest_reflect(g, VECTOR_GP, 0);
 		break;
 	default:
+		g->stats.stops[STOP_KICK]++;
 		break;
 	}
 }
