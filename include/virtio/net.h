@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The virtio network device: queue 0 receives, queue 1 transmits; each packet
- * has a header before it, 8 bytes in generation Z, 10 later, 12 on PCI.
+ * has a header before it, 8 bytes in generation Z, 10 later, 12 on PCI or where
+ * packets may take several buffers.
  *
  * Source: lguest guests of Linux 2.6.24 (Z) to 4.9 (F); virtio 1.0, clause 5.1.
  */
@@ -24,6 +25,7 @@
 #define VIRTIO_NET_F_HOST_TSO4 11
 #define VIRTIO_NET_F_HOST_TSO6 12
 #define VIRTIO_NET_F_HOST_ECN 13
+#define VIRTIO_NET_F_MRG_RXBUF 15	/* a packet may take several buffers */
 
 #define VIRTIO_NET_HDR_NEEDS_CSUM 1	/* flags */
 
@@ -44,7 +46,7 @@ struct virtio_net_hdr {
 	uint16_t hdr_len, gso_size, csum_start, csum_offset;
 };
 
-/* F: version 1. */
+/* F: version 1; earlier with MRG_RXBUF. */
 struct virtio_net_hdr_v1 {
 	struct virtio_net_hdr hdr;
 	uint16_t num_buffers;

@@ -87,8 +87,9 @@ Test(device_net, record)
 		1, 2, 4, 8, 7,
 		0, 1, 1, 0, 0x01, 0x01, 0, 0,
 		0, 1, 2, 0, 0x04, 0x01, 0, 0,
-		/* what the back end has, MAC; NOTIFY_ON_EMPTY, ANY_LAYOUT, INDIRECT */
-		0xa3, 0x3b, 0, 0x19,
+		/* what the back end has, MAC, MRG_RXBUF; NOTIFY_ON_EMPTY, ANY_LAYOUT,
+		 * INDIRECT */
+		0xa3, 0xbb, 0, 0x19,
 		0, 0, 0, 0,
 		2, 0, 0, 0, 0, 1, 1, 0, 0,
 	};
@@ -100,7 +101,7 @@ Test(device_net, record)
 	/* Without a back end that can, nothing is offered. */
 	open_net(DEVICE_FORM_E, 0, 0);
 	cr_assert_eq(rig.memory[RIG_RAM + 5 + 16], 0x20);
-	cr_assert_eq(rig.memory[RIG_RAM + 5 + 17], 0);
+	cr_assert_eq(rig.memory[RIG_RAM + 5 + 17], 0x80);
 	rig_close(&rig);
 }
 
@@ -229,6 +230,158 @@ Test(device_net, too_long_packets)
 	cr_assert_eq(write(peer, big, 10 + 100), 110);
 	give_buffer(buffer, 10, 1514);
 	cr_assert_eq(driver_wait(&rx).len, 110);
+	rig_close(&rig);
+}
+
+#define MRG (1u << VIRTIO_NET_F_MRG_RXBUF)
+
+static void one_buffer(uint32_t at, uint32_t len)
+{
+	struct piece p = { at, len, true };
+
+	driver_add(&rx, &p, 1);
+}
+
+/* Spread over buffers: all of them at once, or none yet. */
+Test(device_net, merged)
+{
+	static uint8_t big[3000];
+	uint32_t at;
+	struct virtio_net_hdr_v1 *h;
+	unsigned int i;
+
+	open_net(DEVICE_FORM_E, 10, MRG);
+	for (i = 0; i < sizeof(big); i++)
+		big[i] = (uint8_t)(i / 7);
+	memset(big, 0, 10);
+	at = rig_alloc(&rig, 8192);
+	h = rig_at(&rig, at);
+	/* Two buffers are not enough: nothing is used; the third completes it. */
+	one_buffer(at, 1000);
+	one_buffer(at + 1000, 1000);
+	driver_kick(&rx);
+	cr_assert_eq(write(peer, big, sizeof(big)), (ssize_t)sizeof(big));
+	cr_assert_eq(write(peer, big, 10 + 60), 70);
+	one_buffer(at + 2000, 2000);
+	one_buffer(at + 4000, 12 + 60);
+	one_buffer(at + 5000, 12);
+	one_buffer(at + 6000, 60);
+	driver_kick(&rx);
+	cr_assert_eq(driver_wait(&rx).len, 1000);
+	/* The others were used in the same moment. */
+	cr_assert(driver_has_used(&rx));
+	cr_assert_eq(driver_wait(&rx).len, 1000);
+	cr_assert(driver_has_used(&rx));
+	cr_assert_eq(driver_wait(&rx).len, 3000 + 2 - 2000);
+	cr_assert_eq(h->num_buffers, 3);
+	cr_assert_eq(h->hdr.gso_type, 0);
+	cr_assert_arr_eq((uint8_t *)h + 12, big + 10, sizeof(big) - 10);
+	/* The next fits exactly; the one after it has its header alone in one. */
+	cr_assert_eq(driver_wait(&rx).len, 72);
+	cr_assert_eq(((struct virtio_net_hdr_v1 *)rig_at(&rig, at + 4000))->num_buffers, 1);
+	cr_assert_eq(write(peer, big, 10 + 60), 70);
+	cr_assert_eq(driver_wait(&rx).len, 12);
+	cr_assert_eq(driver_wait(&rx).len, 60);
+	cr_assert_eq(((struct virtio_net_hdr_v1 *)rig_at(&rig, at + 5000))->num_buffers, 2);
+	cr_assert_eq(rig.complaints, 0);
+	/* Its header is 12 bytes when it sends, too. */
+	send_with(0, 0);
+	cr_assert_eq(read(peer, big, sizeof(big)), 68);
+	rig_close(&rig);
+}
+
+/* Many, while the guest keeps giving buffers one by one. */
+Test(device_net, merged_one_by_one)
+{
+	static uint8_t packet[4000], got[4100];
+	unsigned int i;
+	uint32_t at;
+
+	open_net(DEVICE_FORM_E, 0, MRG);
+	at = rig_alloc(&rig, 8 * 512);
+	for (i = 0; i < 40; i++) {
+		uint32_t n = 12 + 100 * i + 60, slot = 0, have = 0;
+
+		memset(packet, (int)i, sizeof(packet));
+		cr_assert_eq(write(peer, packet, n - 12), (ssize_t)n - 12);
+		while (have < n && slot < 8) {
+			one_buffer(at + 512 * slot++, 512);
+			driver_kick(&rx);
+			have += 512;
+		}
+		for (have = 0; have < n;) {
+			uint32_t len = driver_wait(&rx).len;
+
+			memcpy(got + have, rig_at(&rig, at + have / 512 * 512), len);
+			have += len;
+		}
+		cr_assert_eq(have, n);
+		cr_assert_arr_eq(got + 12, packet, n - 12);
+	}
+	rig_close(&rig);
+}
+
+/* A guest with buffers too small for a packet it gets no more than a ring of. */
+Test(device_net, merged_never_enough)
+{
+	static uint8_t big[3000];
+	uint32_t at;
+	unsigned int i;
+
+	open_net(DEVICE_FORM_E, 0, MRG);
+	at = rig_alloc(&rig, 256);
+	cr_assert_eq(write(peer, big, sizeof(big)), (ssize_t)sizeof(big));
+	one_buffer(at, 12);
+	for (i = 1; i < 256; i++)
+		one_buffer(at, 1);
+	driver_kick(&rx);
+	/* More than the ring has cannot be in flight. */
+	one_buffer(at, 1);
+	bus_notify(rig.bus, rx.address);
+	rig_await_complaint(&rig);
+	cr_assert(strstr(rig.complaint, "ahead of us"), "%s", rig.complaint);
+	cr_assert_not(driver_has_used(&rx));
+	rig_close(&rig);
+}
+
+/* ABI 8.2: Z' to B probe, kick, and only then write what they accept. */
+Test(device_net, probe_first)
+{
+	uint8_t packet[60] = { 0 };
+	uint32_t at, mrg = MRG;
+
+	open_net(DEVICE_FORM_B, 0, 0);
+	rig_status(&rig, 0, 0);
+	rig_status(&rig, 0, 1);
+	rig_status(&rig, 0, 3);
+	rx = rig_queue(&rig, 0, VIRTIO_NET_RX);
+	at = rig_alloc(&rig, 256);
+	one_buffer(at, 256);
+	driver_kick(&rx);
+	cr_assert_eq(write(peer, packet, 60), 60);
+	memcpy(rig.memory + RIG_RAM + 5 + 16 + 4, &mrg, 4);
+	rig_status(&rig, 0, 7);
+	cr_assert_eq(driver_wait(&rx).len, 72);
+	rig_close(&rig);
+}
+
+/* C writes it first, but tells only at DRIVER_OK, after its probe kicked. */
+Test(device_net, features_first)
+{
+	uint8_t packet[60] = { 0 };
+	uint32_t at, mrg = MRG;
+
+	open_net(DEVICE_FORM_E, 0, 0);
+	rig_status(&rig, 0, 0);
+	rig_status(&rig, 0, 1);
+	rig_status(&rig, 0, 3);
+	rx = rig_queue(&rig, 0, VIRTIO_NET_RX);
+	memcpy(rig.memory + RIG_RAM + 5 + 16 + 4, &mrg, 4);
+	at = rig_alloc(&rig, 256);
+	one_buffer(at, 256);
+	driver_kick(&rx);
+	cr_assert_eq(write(peer, packet, 60), 60);
+	cr_assert_eq(driver_wait(&rx).len, 72);
 	rig_close(&rig);
 }
 

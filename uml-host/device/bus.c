@@ -78,8 +78,7 @@ bool bus_notify(struct device_bus *bus, uint32_t address)
 			if (q->page / VIRTQ_ALIGN != address / VIRTQ_ALIGN)
 				continue;
 			bus->page_used = true;
-			if (d->transport == &page_transport)
-				virtio_kick(q);
+			page_kick(q);
 			return true;
 		}
 	}

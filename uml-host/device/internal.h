@@ -77,7 +77,8 @@ struct virtqueue {
 	pthread_mutex_t lock;
 	/* Under it: */
 	uint16_t next_avail, next_used;	/* free running, ours alone */
-	bool popped;		/* chain below is taken, not yet used */
+	uint16_t popped;	/* chains taken and not given back; the last is below */
+	uint16_t filled;	/* of them, how many stand in the used ring, unpublished */
 	bool unsignalled;	/* used entries the guest was not told of */
 	uint64_t unsignalled_ns;/* since when */
 	struct vq_chain chain;
@@ -98,8 +99,11 @@ void vq_forget(struct virtqueue *q);
 /* Takes the next chain into q->chain.  False: none there, or the driver broke
  * the rules and the device is broken now. */
 bool vq_pop(struct virtqueue *q);
-/* Puts it back as if never taken. */
+/* Puts all back as if never taken. */
 void vq_unpop(struct virtqueue *q);
+/* Gives the chain back, with len bytes written into it; but the guest sees it,
+ * and others before it, only with the vq_push of one more. */
+void vq_fill(struct virtqueue *q, uint32_t len);
 /* Gives it back; the device wrote len bytes into it. */
 void vq_push(struct virtqueue *q, uint32_t len);
 /* Interrupts for what was pushed since, if the guest wants to know. */
@@ -115,6 +119,7 @@ bool vq_notify_on(struct virtqueue *q);
 #define VIRTIO_MAX_CONFIG 36u
 
 #define HANDLE_LATER (-1)	/* not now: the chain goes back */
+#define HANDLE_MORE (-2)	/* not before the guest has added one more: vq_notify_on said no */
 
 /* What a queue's thread waits for beside kicks. */
 struct queue_wait {
@@ -126,7 +131,10 @@ struct queue_wait {
 /* A kind of device.  All but handle and destroy may be NULL. */
 struct virtio_ops {
 	const char *name;
-	/* One chain, under the lock: bytes written into it, or HANDLE_LATER. */
+	/* Kicks before DRIVER_OK mean nothing yet: what was agreed on decides how
+	 * buffers look, and generations up to B tell that after their probe. */
+	bool patient;
+	/* One chain, under the lock: bytes written into it, or HANDLE_…. */
 	int64_t (*handle)(struct virtqueue *q, struct vq_chain *c);
 	/* In the queue's thread, without the lock. */
 	struct queue_wait (*wait)(struct virtqueue *q);
@@ -231,6 +239,8 @@ void page_build(struct device_bus *bus);
 const char *page_misfit(const struct device_bus *bus);
 /* The driver wrote its status and notified. */
 void page_status(struct virtio_device *d);
+/* It notified a queue. */
+void page_kick(struct virtqueue *q);
 /* The guest uses a device by the page that it used by PCI before. */
 void page_attach(struct virtio_device *d);
 

@@ -23,6 +23,7 @@
 		  VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO6) | \
 		  VIRTIO_FEATURE(VIRTIO_NET_F_HOST_ECN))
 
+#define PACKET_MAX 65600u	/* the largest a kernel puts together, and its frame */
 #define DROP_MAX 64	/* packets too long for the guest, dropped in one go */
 
 struct net {
@@ -30,6 +31,11 @@ struct net {
 	struct net_backend *backend;
 	bool ended;		/* the receiving thread's: nothing comes any more */
 	bool full;		/* the sending thread's: the back end takes none */
+	/* Under the receiving queue's lock: a packet that waits for buffers to be spread
+	 * over, with its header; packet_bytes 0: none. */
+	struct virtio_net_hdr packet_hdr;
+	size_t packet_bytes;
+	uint8_t packet[PACKET_MAX];
 	struct iovec rx[VQ_MAX_SEGMENTS + 1], tx[VQ_MAX_SEGMENTS + 1];
 };
 
@@ -38,9 +44,15 @@ static struct net *net_of(struct virtio_device *d)
 	return (struct net *)d;
 }
 
+/* The guest has agreed to packets spread over several buffers. */
+static bool merges(const struct virtio_device *d)
+{
+	return d->accepted & VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF);
+}
+
 static size_t header_bytes(const struct virtio_device *d)
 {
-	if (d->transport->modern)
+	if (d->transport->modern || merges(d))
 		return sizeof(struct virtio_net_hdr_v1);
 	return d->form == DEVICE_FORM_Z ? sizeof(struct virtio_net_hdr_z) :
 					  sizeof(struct virtio_net_hdr);
@@ -63,7 +75,7 @@ static struct queue_wait net_wait(struct virtqueue *q)
 	return wait;
 }
 
-/* --- receiving ------------------------------------------------------------------- */
+/* --- receiving, a buffer for each packet ------------------------------------------ */
 
 /* The back end's header into the guest's buffer, in the guest's form.  Z agreed
  * to nothing, so for it all fields are zero, as a plain packet has them. */
@@ -122,6 +134,90 @@ static int64_t net_receive(struct net *net, struct vq_chain *c)
 	return HANDLE_LATER;
 }
 
+/* --- receiving, packets over as many buffers as they take -------------------------- */
+
+/* Gets the next packet.  False: there is none. */
+static bool fetch_packet(struct net *net)
+{
+	struct net_backend *backend = net->backend;
+	const struct iovec iov[2] = {
+		{ .iov_base = &net->packet_hdr, .iov_len = backend->header_bytes },
+		{ .iov_base = net->packet, .iov_len = sizeof(net->packet) },
+	};
+	unsigned int skip = backend->header_bytes ? 0 : 1;
+	int tries;
+
+	for (tries = 0; tries < DROP_MAX; tries++) {
+		ssize_t got;
+
+		memset(&net->packet_hdr, 0, sizeof(net->packet_hdr));
+		got = backend->ops->recv(backend, iov + skip, 2 - (int)skip);
+		if (got < 0 && (errno == EFAULT || errno == EMSGSIZE))
+			continue;
+		if (got <= 0) {
+			receive_failed(net, got);
+			return false;
+		}
+		net->packet_bytes = (size_t)got - backend->header_bytes;
+		if ((size_t)got > backend->header_bytes && net->packet_bytes <= PACKET_MAX)
+			return true;
+		net->packet_bytes = 0;
+	}
+	return false;
+}
+
+/* The chain after this one.  False: none, and a kick tells of the next; or the
+ * device is broken. */
+static bool next_chain(struct virtqueue *q)
+{
+	while (!vq_pop(q)) {
+		if (atomic_load(&q->device->broken) || !vq_notify_on(q))
+			return false;
+		vq_notify_off(q);
+	}
+	return true;
+}
+
+static int64_t net_receive_merged(struct net *net, struct virtqueue *q, struct vq_chain *c)
+{
+	const size_t mine = sizeof(struct virtio_net_hdr_v1);
+	struct iovec count_at[sizeof(uint16_t)];
+	unsigned int pieces;
+	uint16_t buffers = 1;
+	size_t at = mine, done = 0;
+
+	if (c->in_bytes < mine) {
+		virtio_broken(&net->device, "gives a buffer without room for a header");
+		return HANDLE_LATER;
+	}
+	if (!net->packet_bytes && !fetch_packet(net))
+		return HANDLE_LATER;
+	write_header(&net->device, c, &net->packet_hdr);
+	/* The guest's memory, not ours: it holds when c is another chain. */
+	pieces = iov_part(chain_in(c), c->nr_in, sizeof(struct virtio_net_hdr),
+			  sizeof(buffers), count_at);
+	for (;;) {
+		size_t n = iov_write(chain_in(c), c->nr_in, at, net->packet + done,
+				     net->packet_bytes - done);
+
+		done += n;
+		if (done == net->packet_bytes) {
+			net->packet_bytes = 0;
+			iov_write(count_at, pieces, 0, &buffers, sizeof(buffers));
+			return (int64_t)(at + n);
+		}
+		vq_fill(q, (uint32_t)(at + n));
+		if (!next_chain(q))
+			return HANDLE_MORE;
+		if (!c->in_bytes) {
+			virtio_broken(&net->device, "gives a buffer without room for a packet");
+			return HANDLE_LATER;
+		}
+		buffers++;
+		at = 0;
+	}
+}
+
 /* --- sending ------------------------------------------------------------------------ */
 
 /* The header for the back end.  False: it cannot do what it asks for. */
@@ -175,13 +271,17 @@ static int64_t net_handle(struct virtqueue *q, struct vq_chain *c)
 {
 	struct net *net = net_of(q->device);
 
-	return q->index == VIRTIO_NET_RX ? net_receive(net, c) : net_send(net, c);
+	if (q->index == VIRTIO_NET_TX)
+		return net_send(net, c);
+	return merges(q->device) ? net_receive_merged(net, q, c) : net_receive(net, c);
 }
 
 static void net_agreed(struct virtio_device *d)
 {
 	struct net_backend *backend = net_of(d)->backend;
 
+	/* What waits was made for another agreement. */
+	net_of(d)->packet_bytes = 0;
 	if (backend->ops->agreed)
 		backend->ops->agreed(backend, d->accepted & OFFLOADS);
 }
@@ -196,6 +296,7 @@ static void net_destroy(struct virtio_device *d)
 
 static const struct virtio_ops net_ops = {
 	.name = "net",
+	.patient = true,
 	.handle = net_handle,
 	.wait = net_wait,
 	.agreed = net_agreed,
@@ -213,6 +314,7 @@ void bus_add_net(struct device_bus *bus, struct net_backend *backend,
 	net->backend = backend;
 	virtio_init(&net->device, bus, &net_ops, VIRTIO_ID_NET, 2);
 	net->device.offered = (backend->features & OFFLOADS) |
+			      VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF) |
 			      VIRTIO_FEATURE(VIRTIO_F_NOTIFY_ON_EMPTY) |
 			      VIRTIO_FEATURE(VIRTIO_F_ANY_LAYOUT) |
 			      VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC);

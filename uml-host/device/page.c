@@ -213,13 +213,29 @@ static uint64_t read_accepted(const struct virtio_device *d)
 	return bits;
 }
 
+static uint8_t read_status(const struct virtio_device *d)
+{
+	uint32_t at = d->record + (d->form == DEVICE_FORM_Z ?
+				   (uint32_t)offsetof(struct lguest_device_z, status) :
+				   (uint32_t)offsetof(struct lguest_device, status));
+
+	return __atomic_load_n((const uint8_t *)dev_ptr(&d->bus->config.memory, at, 1),
+			       __ATOMIC_RELAXED);
+}
+
+/* A driver between its first status and DRIVER_OK, and a device that has to
+ * know what was agreed on before it looks at a ring. */
+static bool is_probing(const struct virtio_device *d, uint8_t status)
+{
+	return d->ops->patient && d->form != DEVICE_FORM_Z && status &&
+	       !(status & VIRTIO_STATUS_DRIVER_OK);
+}
+
 /* ABI 8.2.  Generations tell at different moments: any status but reset and
  * failure makes the device live, with the features accepted so far. */
 void page_status(struct virtio_device *d)
 {
-	const struct lguest_device *record =
-		dev_ptr(&d->bus->config.memory, d->record, sizeof(*record));
-	uint8_t status = __atomic_load_n(&record->status, __ATOMIC_RELAXED);
+	uint8_t status = read_status(d);
 
 	if (d->transport != &page_transport)
 		page_attach(d);
@@ -232,7 +248,25 @@ void page_status(struct virtio_device *d)
 	}
 	d->failed = false;
 	virtio_agree(d, read_accepted(d));
-	virtio_live(d);
+	if (!is_probing(d, status))
+		virtio_live(d);
+}
+
+/* Drivers kick while they probe.  C and later have written what they accept by
+ * then, but may not have told; Z' to B write it after that, so what they put in
+ * has to wait for their DRIVER_OK, which they tell (ABI 8.2). */
+void page_kick(struct virtqueue *q)
+{
+	struct virtio_device *d = q->device;
+
+	if (d->transport != &page_transport)
+		return;
+	if (!atomic_load(&q->live) && is_probing(d, read_status(d))) {
+		if (d->form == DEVICE_FORM_B)
+			return;
+		virtio_agree(d, read_accepted(d));
+	}
+	virtio_kick(q);
 }
 
 void page_attach(struct virtio_device *d)

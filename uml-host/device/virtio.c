@@ -113,6 +113,7 @@ static bool serve_one(struct virtqueue *q)
 	if (len < 0) {
 		vq_unpop(q);
 		vq_signal(q);
+		q->starved = len == HANDLE_MORE;
 		return false;
 	}
 	vq_push(q, (uint32_t)len);

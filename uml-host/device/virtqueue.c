@@ -43,7 +43,7 @@ void vq_forget(struct virtqueue *q)
 {
 	q->next_avail = 0;
 	q->next_used = 0;
-	q->popped = false;
+	q->popped = q->filled = 0;
 	q->unsignalled = false;
 }
 
@@ -180,7 +180,8 @@ bool vq_pop(struct virtqueue *q)
 	waiting = (uint16_t)(idx - q->next_avail);
 	if (!waiting)
 		return false;
-	if (waiting > q->num) {
+	/* What is taken and not given back still counts. */
+	if (waiting > q->num - q->popped) {
 		virtio_broken(q->device, "has queue %u at index %u, %u ahead of us",
 			      q->index, idx, waiting);
 		return false;
@@ -192,28 +193,32 @@ bool vq_pop(struct virtqueue *q)
 	if (!walk(q, head))
 		return false;
 	q->next_avail++;
-	q->popped = true;
+	q->popped++;
 	return true;
 }
 
 void vq_unpop(struct virtqueue *q)
 {
-	if (!q->popped)
-		return;
-	q->next_avail--;
-	q->popped = false;
+	q->next_avail = (uint16_t)(q->next_avail - q->popped);
+	q->popped = q->filled = 0;
 }
 
 /* --- giving back ----------------------------------------------------------------- */
 
-void vq_push(struct virtqueue *q, uint32_t len)
+void vq_fill(struct virtqueue *q, uint32_t len)
 {
-	struct virtq_used_elem *e = &q->used->ring[q->next_used % q->num];
+	uint16_t at = (uint16_t)(q->next_used + q->filled++);
+	struct virtq_used_elem *e = &q->used->ring[at % q->num];
 
 	ring_store(&e->id, q->chain.head, __ATOMIC_RELAXED);
 	ring_store(&e->len, len, __ATOMIC_RELAXED);
-	q->next_used++;
-	q->popped = false;
+}
+
+void vq_push(struct virtqueue *q, uint32_t len)
+{
+	vq_fill(q, len);
+	q->next_used = (uint16_t)(q->next_used + q->filled);
+	q->popped = q->filled = 0;
 	/* Against the load of the avail flags in vq_signal. */
 	ring_store(&q->used->idx, q->next_used, __ATOMIC_SEQ_CST);
 	if (!q->unsignalled) {
