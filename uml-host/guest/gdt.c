@@ -257,7 +257,9 @@ bool guest_load_segment(struct guest *g)
 	/* SS can only be a flat segment here. */
 	if (seg == SEG_SS && host != ENGINE_FLAT_DS)
 		return false;
-	if (!pops && insn_mod(&insn) == 3 && guest_cpl(g) == CPL_KERNEL)
+	/* Only what stays right when the guest changes the entry: its place in
+	 * the LDT, not the flat segment it may happen to be today. */
+	if (!pops && insn_mod(&insn) == 3 && guest_cpl(g) == CPL_KERNEL && host & 4)
 		guest_patch_selector(g, insn.modrm, sel, host);
 	set_segment(g, seg, sel, host, base);
 	v->regs.eip += insn.len;

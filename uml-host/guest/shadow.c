@@ -379,7 +379,7 @@ static void update_page(struct guest *g, unsigned int table, uint32_t page)
 	resync_page(g, table, CPL_KERNEL, page);
 	resync_page(g, table, CPL_USER, page);
 	/* The guest sets an entry because somebody waits for the page: a user
-		 * program, which would fault for it next.  Others can wait for the next
+	 * program, which would fault for it next.  Others can wait for the next
 	 * batch. */
 	if (space_word(user, page) || table != g->mm.current || page < SPACE_FIRST_PAGE)
 		return;
