@@ -32,4 +32,8 @@
 
 #define VIRTIO_FEATURE(nr) (1ull << (nr))
 
+/* What version 1 has no more. */
+#define VIRTIO_F_LEGACY (VIRTIO_FEATURE(VIRTIO_F_NOTIFY_ON_EMPTY) | \
+			 VIRTIO_FEATURE(VIRTIO_F_ANY_LAYOUT))
+
 #endif

@@ -242,6 +242,7 @@ void bus_add_block(struct device_bus *bus, const char *path, bool readonly)
 	b->device.offered = VIRTIO_FEATURE(VIRTIO_BLOCK_F_BARRIER) |
 			    VIRTIO_FEATURE(VIRTIO_BLOCK_F_FLUSH) |
 			    VIRTIO_FEATURE(VIRTIO_BLOCK_F_SEG_MAX);
+	b->device.legacy = VIRTIO_FEATURE(VIRTIO_BLOCK_F_BARRIER);
 	if (readonly)
 		b->device.offered |= VIRTIO_FEATURE(VIRTIO_BLOCK_F_RO);
 	virtio_start_threads(&b->device);

@@ -45,6 +45,7 @@ void bus_set_form(struct device_bus *bus, enum device_form form)
 	bus->form = form;
 	bus->page_used = false;
 	page_build(bus);
+	pci_build(bus);
 }
 
 void bus_quiesce(struct device_bus *bus)
@@ -100,6 +101,7 @@ void bus_destroy(struct device_bus *bus)
 	bus_unblock(bus);
 	for (i = 0; i < bus->nr_devices; i++)
 		virtio_destroy(bus->device[i]);
+	pci_free(bus);
 	close(bus->unblock_fd);
 	free(bus);
 }

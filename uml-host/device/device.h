@@ -116,6 +116,33 @@ void bus_unblock(struct device_bus *bus);
  * flush is the host's page cache's to keep. */
 void bus_destroy(struct device_bus *bus);
 
+/* --- pci.c: the PCI bus of generation F ------------------------------------------ */
+
+/*
+ * The same devices as on the page, for whoever looks for them there; a device
+ * belongs to the transport its driver resets it by.  A guest that has used the
+ * page, or is of generation Z to B, sees no PCI bus.  All from the vCPU thread.
+ */
+
+/* Guest-physical addresses of the registers: [start, end), no RAM behind them,
+ * whole pages. */
+uint32_t bus_pci_start(const struct device_bus *bus);
+uint32_t bus_pci_end(const struct device_bus *bus);
+
+/* Port I/O of configuration mechanism #1, ports 0xCF8 to 0xCFF; width 1, 2 or 4
+ * bytes.  False, and *value untouched, if there is no such port. */
+bool bus_pci_out(struct device_bus *bus, uint16_t port, unsigned int width,
+		 uint32_t value);
+bool bus_pci_in(struct device_bus *bus, uint16_t port, unsigned int width,
+		uint32_t *value);
+
+/* An access of 1, 2 or 4 bytes to a register.  False, and *value untouched, if
+ * no device is there. */
+bool bus_mmio_write(struct device_bus *bus, uint32_t address, unsigned int width,
+		    uint32_t value);
+bool bus_mmio_read(struct device_bus *bus, uint32_t address, unsigned int width,
+		   uint32_t *value);
+
 /* --- what a network back end is ------------------------------------------------ */
 
 struct net_backend_ops {

@@ -23,6 +23,7 @@
 #include "virtio/virtio.h"
 
 struct virtio_device;
+struct pci_function;
 
 /* --- memory.c: the one door to guest memory ---------------------------------- */
 
@@ -156,9 +157,7 @@ struct virtio_transport {
 	void (*broken)(struct virtio_device *d);
 	/* Rings and features of a device back to the start; all locks held. */
 	void (*reset)(struct virtio_device *d);
-	/* What it can carry, of the features a back end offers. */
-	uint64_t features;
-	bool modern;		/* virtio 1.0: its network header is 12 bytes */
+	bool modern;		/* virtio 1.0 */
 };
 
 struct virtio_device {
@@ -172,6 +171,7 @@ struct virtio_device {
 	uint8_t config_len, page_config_len;
 	uint8_t config[VIRTIO_MAX_CONFIG];
 	uint64_t offered;	/* by the back end, in any form */
+	uint64_t legacy;	/* of these, what virtio 1.0 has no more */
 	/* Under all locks: */
 	enum device_form form;
 	uint64_t accepted;
@@ -182,6 +182,7 @@ struct virtio_device {
 	struct virtqueue queue[VIRTIO_MAX_QUEUES];
 	/* page.c: guest-physical addresses in the device page, 0: not there. */
 	uint32_t record, accepted_at;
+	struct pci_function *pci;	/* pci.c: its registers */
 };
 
 /* Fills in a device of a kind and hangs it into the bus.  The caller sets
@@ -227,6 +228,9 @@ struct device_bus {
 	bool page_used;		/* the guest knows the page: no PCI bus for it */
 	cpu_set_t cpus;		/* for threads */
 	int unblock_fd;		/* eventfd: console output shall not wait */
+	uint32_t pci_address;	/* what port 0xCF8 holds */
+	uint32_t pci_end;	/* behind the last register */
+	struct pci_function *pci[BUS_MAX_DEVICES + 1];	/* by device number; 0: the bridge */
 };
 
 /* --- page.c: the lguest bus page -------------------------------------------------------- */
@@ -243,5 +247,51 @@ void page_status(struct virtio_device *d);
 void page_kick(struct virtqueue *q);
 /* The guest uses a device by the page that it used by PCI before. */
 void page_attach(struct virtio_device *d);
+
+/* --- pci.c: finding devices on the PCI bus -------------------------------------------------- */
+
+/* Numbers the devices and places their registers; nobody has used them yet. */
+void pci_build(struct device_bus *bus);
+void pci_free(struct device_bus *bus);
+
+/* --- pci_virtio.c: the registers of a device, virtio 1.0 ------------------------------------- */
+
+extern const struct virtio_transport pci_transport;
+
+#define PCI_COMMON 0u		/* offsets of its parts in BAR 0 */
+#define PCI_COMMON_BYTES 56u
+#define PCI_NOTIFY 56u
+#define PCI_ISR 58u
+#define PCI_CONFIG 60u
+
+struct pci_function {
+	struct virtio_device *device;
+	unsigned int irq;
+	uint32_t bar, bar_size;	/* where registers are; a power of two */
+	/* Configuration space, as far as it can be written. */
+	uint32_t bar_register, cache_line;
+	uint32_t window_bar, window_offset, window_length;
+	/* Registers. */
+	uint32_t device_select, driver_select;
+	uint64_t driver_features;
+	uint16_t queue_select;
+	_Atomic uint8_t status;	/* NEEDS_RESET may come from a thread */
+	_Atomic uint8_t isr;
+	struct {
+		uint16_t size, enabled;
+		uint64_t desc, avail, used;
+	} queue[VIRTIO_MAX_QUEUES];
+};
+
+/* Bytes of registers that mean something. */
+uint32_t pci_register_bytes(const struct pci_function *f);
+/* Any width of 1, 2 or 4 at any offset; what is no register reads as ones. */
+uint32_t pci_register_read(struct pci_function *f, uint32_t offset, unsigned int width);
+void pci_register_write(struct pci_function *f, uint32_t offset, unsigned int width,
+			uint32_t value);
+/* As after power on. */
+void pci_registers_reset(struct pci_function *f);
+/* The guest touched a register: the device is on this transport from now on. */
+void pci_attach(struct pci_function *f);
 
 #endif

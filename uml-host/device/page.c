@@ -177,6 +177,9 @@ void page_build(struct device_bus *bus)
 	};
 	unsigned int i;
 
+	/* All quiet before the first record changes. */
+	for (i = 0; i < bus->nr_devices; i++)
+		virtio_reset(bus->device[i]);
 	memset(page, 0, PAGE);
 	for (i = 0; i < bus->nr_devices; i++) {
 		struct virtio_device *d = bus->device[i];
@@ -318,5 +321,4 @@ const struct virtio_transport page_transport = {
 	.interrupt = page_interrupt,
 	.broken = page_broken,
 	.reset = page_reset,
-	.features = 0xffffffff,	/* a guest looks at 32 bits */
 };

@@ -67,8 +67,11 @@ void virtio_init(struct virtio_device *d, struct device_bus *bus,
 
 uint64_t virtio_offers(const struct virtio_device *d)
 {
+	if (d->transport->modern)
+		return (d->offered & ~d->legacy & ~VIRTIO_F_LEGACY) |
+		       VIRTIO_FEATURE(VIRTIO_F_VERSION_1);
 	/* Z knows of none that mean the same today. */
-	return d->form == DEVICE_FORM_Z ? 0 : d->offered & d->transport->features;
+	return d->form == DEVICE_FORM_Z ? 0 : d->offered;
 }
 
 void virtio_lock(struct virtio_device *d)
