@@ -171,9 +171,13 @@ void machine_load(struct machine *m)
 		m->setup.tsc_khz = engine_tsc_khz();
 	}
 	m->setup.rewrite = rewrite_mode(m);
-	guest_init(m->guest, &m->setup);
-	if (m->bus)
+	/* The registers of PCI devices are right behind everything else. */
+	if (m->bus) {
 		bus_reset(m->bus);
+		m->setup.mmio_pages = (bus_pci_end(m->bus) - bus_pci_start(m->bus)) /
+				      GUEST_PAGE_SIZE;
+	}
+	guest_init(m->guest, &m->setup);
 	if (o->verbose)
 		warn("%s: entry 0x%x, %u MiB, vmcall: %s", o->image, result.entry,
 		     m->setup.mem_bytes >> 20, vmcall_behaviour_name(engine_vmcall(m->engine)));
@@ -275,6 +279,26 @@ static void on_initialised(void *context)
 	if (m->bus)
 		bus_set_form(m->bus, gens == GEN(Z) ? DEVICE_FORM_Z :
 				     gens & GENS_TO_B ? DEVICE_FORM_B : DEVICE_FORM_E);
+}
+
+static bool on_port(void *context, const struct guest_access *a, uint32_t *value)
+{
+	struct machine *m = context;
+
+	if (!m->bus)
+		return false;
+	return a->write ? bus_pci_out(m->bus, (uint16_t)a->address, a->width, a->value) :
+			  bus_pci_in(m->bus, (uint16_t)a->address, a->width, value);
+}
+
+static bool on_mmio(void *context, const struct guest_access *a, uint32_t *value)
+{
+	struct machine *m = context;
+
+	if (!m->bus)
+		return false;
+	return a->write ? bus_mmio_write(m->bus, a->address, a->width, a->value) :
+			  bus_mmio_read(m->bus, a->address, a->width, value);
 }
 
 static bool on_notify(void *context, gpa_t address)
@@ -421,7 +445,7 @@ int machine_run(struct machine *m, struct log *log)
 {
 	const struct guest_owner owner = {
 		.context = m, .event = on_event, .console = on_console,
-		.notify = on_notify, .initialised = on_initialised,
+		.notify = on_notify, .port = on_port, .mmio = on_mmio, .initialised = on_initialised,
 		.stop = should_stop,
 	};
 	struct log_wants wants = log_wants(log);

@@ -26,6 +26,7 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 	g->ram_offset = setup->ram_offset;
 	g->mem_bytes = setup->mem_bytes;
 	g->limit_pages = (setup->mem_bytes >> GUEST_PAGE_SHIFT) + setup->spare_pages;
+	g->mmio_pages = setup->mmio_pages;
 	g->initrd_bytes = setup->initrd_bytes;
 	g->rewrite = (uint8_t)setup->rewrite;
 	g->tsc_khz = setup->tsc_khz;

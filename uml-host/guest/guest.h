@@ -133,7 +133,19 @@ struct guest_stats {
 };
 
 /* What the guest layer asks of whoever runs it, before it can go on. */
-enum guest_request { REQUEST_NONE, REQUEST_NOTIFY };
+enum guest_request { REQUEST_NONE, REQUEST_NOTIFY, REQUEST_PORT, REQUEST_MMIO };
+
+/* An access of REQUEST_PORT or REQUEST_MMIO. */
+struct guest_access {
+	uint32_t address;	/* port, or guest-physical address */
+	uint8_t width;		/* bytes: 1, 2, 4 */
+	bool write;
+	uint32_t value;		/* to write */
+	/* Where a read goes: register, how much of it, sign extended or not. */
+	uint8_t reg, reg_width;
+	bool sign;
+	uint32_t eip;		/* behind the instruction */
+};
 
 struct guest {
 	/* Bytes from this struct to guest-physical 0: self-relative, so that it
@@ -141,6 +153,8 @@ struct guest {
 	int64_t ram_offset;
 	uint32_t mem_bytes;	/* RAM: whole MiB */
 	uint32_t limit_pages;	/* RAM, device page, rings: what PTEs may name */
+	/* Device registers: frames from limit_pages on that PTEs may name too. */
+	uint32_t mmio_pages;
 	uint32_t initrd_bytes;	/* rounded up to pages */
 	uint8_t rewrite;	/* enum rewrite_mode */
 	uint32_t tsc_khz;	/* for the guest; 0: it shall not use the TSC */
@@ -157,6 +171,7 @@ struct guest {
 
 	uint8_t request;	/* enum guest_request */
 	gpa_t request_address;
+	struct guest_access access;
 	bool hcall_unfinished;	/* the trapped call still has to be made */
 	uint8_t hcall_cause;	/* enum event_cause of it */
 
@@ -185,6 +200,7 @@ static inline unsigned int guest_cpl(const struct guest *g)
 struct guest_setup {
 	uint32_t mem_bytes;	/* whole MiB */
 	uint32_t spare_pages;	/* above RAM: device page and rings */
+	uint32_t mmio_pages;	/* above those: device registers */
 	int64_t ram_offset;
 	uint32_t entry;		/* EIP */
 	uint32_t initrd_bytes;
@@ -301,6 +317,7 @@ uint32_t gate_offset(uint64_t gate);
 
 struct guest_pte {
 	bool present;		/* a present entry at every level */
+	bool mmio;		/* it names device registers, not memory */
 	bool rw, us;		/* what all levels allow */
 	uint64_t value;		/* the last level's entry */
 	gpa_t address;		/* where that stands */
@@ -350,6 +367,8 @@ void guest_handle_exit(struct guest *g);
 /* Reflects a trap into the guest: builds the frame, enters the handler.  Kills
  * the guest if there is no handler. */
 void guest_reflect(struct guest *g, unsigned int vector, uint32_t error);
+/* Reflects the page fault of cpu.v.exit with these of P and W in its error code. */
+void guest_reflect_page_fault(struct guest *g, uint32_t error);
 /* The frame alone, for traps and interrupts. */
 void guest_push_frame(struct guest *g, uint64_t gate, bool has_error, uint32_t error);
 
@@ -360,6 +379,17 @@ struct insn;
 uint32_t guest_operand(const struct guest *g, const struct insn *insn);
 /* Emulates the instruction in cpu.v.exit.insn.  True if it was one of ours. */
 bool guest_emulate(struct guest *g);
+
+/* --- mmio.c: device registers -------------------------------------------------------------- */
+
+/* The kernel accessed `address`, behind which is the register at `pa`: leaves a
+ * request.  False: the instruction is none for registers. */
+bool guest_mmio(struct guest *g, uint32_t address, gpa_t pa);
+/* An in or out, EIP behind it: leaves a request. */
+void guest_port(struct guest *g, uint16_t port, unsigned int width, bool out,
+		uint32_t value);
+/* The request was served, with `value` if it read; or there is no such device. */
+void guest_access_done(struct guest *g, bool known, uint32_t value);
 
 /* --- rewrite.c: vmcall sites ------------------------------------------------------------ */
 
@@ -407,6 +437,9 @@ struct guest_owner {
 	void (*event)(void *context, const struct guest_event *event);
 	/* NOTIFY: true if `address` was a device's. */
 	bool (*notify)(void *context, gpa_t address);
+	/* Ports and registers of devices.  False: there is none. */
+	bool (*port)(void *context, const struct guest_access *access, uint32_t *value);
+	bool (*mmio)(void *context, const struct guest_access *access, uint32_t *value);
 	/* Early console text: raw guest bytes. */
 	void (*console)(void *context, const uint8_t *text, uint32_t len);
 	/* LGUEST_INIT is done: its generation is known, devices can be shown. */

@@ -88,18 +88,23 @@ static void port_out(struct guest *g, uint16_t port, uint32_t value)
 		end_guest(g, END_RESTART, reason, sizeof(reason) - 1);
 }
 
-static bool in_out(struct guest *g, const struct insn *i)
+/* The ports of PCI configuration mechanism #1. */
+#define PCI_FIRST 0xcf8u
+#define PCI_LAST 0xcffu
+
+static void in_out(struct guest *g, const struct insn *i)
 {
 	struct engine_regs *r = &g->cpu.v.regs;
 	bool wide = i->opcode & 1, out = i->opcode & 2, by_dx = i->opcode & 8;
 	unsigned int bytes = !wide ? 1 : i->operand16 ? 2 : 4;
 	uint16_t port = (uint16_t)(by_dx ? r->edx : i->imm);
 
-	if (out)
+	if (port >= PCI_FIRST && port <= PCI_LAST)
+		guest_port(g, port, bytes, out, r->eax & ones(bytes));
+	else if (out)
 		port_out(g, port, r->eax & ones(bytes));
 	else
 		r->eax = (r->eax & ~ones(bytes)) | (port_in(port, bytes) & ones(bytes));
-	return true;
 }
 
 /* --- control registers, MSRs and the rest ---------------------------------------- */
@@ -160,7 +165,8 @@ static bool execute(struct guest *g, const struct insn *i)
 	switch (i->opcode) {
 	case 0xe4: case 0xe5: case 0xe6: case 0xe7:
 	case 0xec: case 0xed: case 0xee: case 0xef:
-		return in_out(g, i);
+		in_out(g, i);
+		return true;
 	case 0xfa:	/* cli */
 	case 0xfb:	/* sti: the guest's real flag is in lguest_data */
 	case MAP_0F | 0x08:	/* invd */
@@ -199,8 +205,10 @@ bool guest_emulate(struct guest *g)
 		iret(g);
 		return true;
 	}
-	if (!execute(g, &insn))
-		return false;
+	/* The instruction is over, unless it turns out not to be ours. */
 	g->cpu.v.regs.eip += insn.len;
-	return true;
+	if (execute(g, &insn))
+		return true;
+	g->cpu.v.regs.eip -= insn.len;
+	return false;
 }

@@ -41,7 +41,7 @@ static void map_window(struct guest *g, struct space *view)
 		uint32_t page = (WINDOW >> GUEST_PAGE_SHIFT) + i;
 		uint32_t prot = SPACE_READ;
 
-		if (!pte.present || !(pte.value & PTE_A) || (cpl == CPL_USER && !pte.us)) {
+		if (!pte.present || pte.mmio || !(pte.value & PTE_A) || (cpl == CPL_USER && !pte.us)) {
 			space_unmap(view, page, 1);
 			continue;
 		}

@@ -35,6 +35,14 @@ uint32_t pte_frame(const struct guest *g, uint64_t pte)
 	return frame < g->limit_pages ? (uint32_t)frame : UINT32_MAX;
 }
 
+/* Frames right behind memory are device registers (ABI 8.6). */
+static bool is_mmio(const struct guest *g, uint64_t pte)
+{
+	uint64_t frame = (pte & FRAME_MASK) >> GUEST_PAGE_SHIFT;
+
+	return frame >= g->limit_pages && frame - g->limit_pages < g->mmio_pages;
+}
+
 /* ABI 7.2.  The text names what is wrong; NULL: nothing. */
 static const char *pte_fault(const struct guest *g, uint64_t pte)
 {
@@ -43,7 +51,7 @@ static const char *pte_fault(const struct guest *g, uint64_t pte)
 	/* Generation Z also refused write-through. */
 	if (g->lg.gens == GEN(Z) && (pte & PTE_PWT))
 		return "a write-through page";
-	if (pte_frame(g, pte) == UINT32_MAX)
+	if (pte_frame(g, pte) == UINT32_MAX && !is_mmio(g, pte))
 		return "a frame beyond memory";
 	return NULL;
 }
@@ -146,6 +154,7 @@ static const char *walk(struct guest *g, uint32_t cr3, uint32_t va, struct guest
 		return NULL;
 	fault = pte_fault(g, pte->value);
 	pte->present = !fault;
+	pte->mmio = is_mmio(g, pte->value);
 	pte->rw = pte->rw && (pte->value & PTE_RW);
 	pte->us = pte->us && (pte->value & PTE_US);
 	return fault;
@@ -174,7 +183,7 @@ bool guest_translate(struct guest *g, gva_t va, gpa_t *pa)
 {
 	struct guest_pte pte = guest_walk_quiet(g, g->mm.table[g->mm.current].cr3, va);
 
-	if (!pte.present)
+	if (!pte.present || pte.mmio)
 		return false;
 	*pa = gpa(pte_frame(g, pte.value) << GUEST_PAGE_SHIFT | (va.v & ~GUEST_PAGE_MASK));
 	return true;

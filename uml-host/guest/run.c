@@ -45,10 +45,23 @@ static void serve_requests(struct guest *g, const struct guest_owner *owner)
 {
 	while (g->request != REQUEST_NONE && g->end == END_RUNNING) {
 		gpa_t at = g->request_address;
+		uint32_t value = 0;
+		bool known;
 
-		if (!owner->notify || !owner->notify(owner->context, at))
-			early_console(g, owner, at);
-		guest_hypercall_continue(g);
+		switch (g->request) {
+		case REQUEST_PORT:
+			known = owner->port && owner->port(owner->context, &g->access, &value);
+			guest_access_done(g, known, value);
+			break;
+		case REQUEST_MMIO:
+			known = owner->mmio && owner->mmio(owner->context, &g->access, &value);
+			guest_access_done(g, known, value);
+			break;
+		default:
+			if (!owner->notify || !owner->notify(owner->context, at))
+				early_console(g, owner, at);
+			guest_hypercall_continue(g);
+		}
 		/* More calls than the event ring holds may follow. */
 		hand_out_events(g, owner);
 	}

@@ -42,7 +42,7 @@ static uint32_t current_cr3(const struct guest *g)
 static uint32_t allowed(const struct guest *g, const struct guest_pte *pte,
 			unsigned int cpl)
 {
-	if (!pte->present || !(pte->value & PTE_A))
+	if (!pte->present || pte->mmio || !(pte->value & PTE_A))
 		return 0;
 	if (cpl == CPL_USER && !pte->us)
 		return 0;
@@ -256,13 +256,17 @@ bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error)
 	}
 	pte = guest_walk(g, current_cr3(g), gva(address));
 	if (!pte.present || ((error & PF_WRITE) && !pte.rw) ||
-	    (cpl == CPL_USER && !pte.us) || is_stuck(&g->cpu, address))
+	    (cpl == CPL_USER && !pte.us) ||
+	    (!pte.mmio && is_stuck(&g->cpu, address)))
 		return false;
 	value = pte.value | PTE_A | (error & PF_WRITE ? PTE_D : 0);
 	if (value != pte.value) {
 		pte.value = value;
 		guest_write32(g, pte.address, (uint32_t)value);
 	}
+	if (pte.mmio)
+		return guest_mmio(g, address, gpa((uint32_t)(value & GUEST_PAGE_MASK) |
+						  (address & ~GUEST_PAGE_MASK)));
 	if (address >> GUEST_PAGE_SHIFT < SPACE_FIRST_PAGE)
 		return guest_low_access(g, address);
 	if (g->rewrite == REWRITE_EAGER && cpl == CPL_KERNEL)
@@ -315,7 +319,7 @@ void guest_check_stack(struct guest *g)
 		uint32_t va = g->cpu.esp1 - 1 - i * GUEST_PAGE_SIZE;
 		struct guest_pte pte = guest_walk(g, current_cr3(g), gva(va));
 
-		if (!pte.present || !pte.rw) {
+		if (!pte.present || pte.mmio || !pte.rw) {
 			kill_guest(g, "stack page 0x%x is not writable",
 				   va & GUEST_PAGE_MASK);
 			return;

@@ -142,11 +142,20 @@ static void software_interrupt(struct guest *g, unsigned int vector, uint32_t le
 	enter_handler(g, vector, false, 0);
 }
 
+void guest_reflect_page_fault(struct guest *g, uint32_t error)
+{
+	uint32_t address = g->cpu.v.exit.address;
+
+	g->stats.stops[STOP_REFLECTED_PAGE]++;
+	guest_set_cr2(g, address);
+	g->cpu.reflected_page = address >> GUEST_PAGE_SHIFT;
+	guest_reflect(g, VECTOR_PF, error | (guest_cpl(g) == CPL_USER ? PF_USER : 0));
+}
+
 static void page_fault(struct guest *g)
 {
 	const struct engine_exit *x = &g->cpu.v.exit;
 	struct guest_pte pte;
-	uint32_t error;
 
 	/* A program using its TLS selector as the guest knows it: on the host
 	 * that is another segment, whose addresses are wrong. */
@@ -154,16 +163,11 @@ static void page_fault(struct guest *g)
 		g->stats.stops[STOP_PAGE]++;
 		return;
 	}
-	g->stats.stops[STOP_REFLECTED_PAGE]++;
 	if (g->end != END_RUNNING)
 		return;
 	/* Whether the page is there is for the guest's tables to say. */
 	pte = guest_walk_quiet(g, g->mm.table[g->mm.current].cr3, gva(x->address));
-	error = (x->error & PF_WRITE) | (pte.present ? PF_PRESENT : 0) |
-		(guest_cpl(g) == CPL_USER ? PF_USER : 0);
-	guest_set_cr2(g, x->address);
-	g->cpu.reflected_page = x->address >> GUEST_PAGE_SHIFT;
-	guest_reflect(g, VECTOR_PF, error);
+	guest_reflect_page_fault(g, (x->error & PF_WRITE) | (pte.present ? PF_PRESENT : 0));
 }
 
 static void general_protection(struct guest *g)
