@@ -96,6 +96,15 @@ no_stub_of() {
 	! ps -e -o ppid=,comm= | awk -v p="$1" '$1 == p && $2 ~ /^uml-host-stub/ { f = 1 } END { exit !f }'
 }
 
+# Is this, or is it simulated to be, a host that swallows vmcall?
+vmcall_is_swallowed() {
+	case ${UML_HOST_SIMULATE_VMCALL:-host} in
+	silent) true ;;
+	host) "$UML_HOST" check | grep -q '^vmcall .*swallowed' ;;
+	*) false ;;
+	esac
+}
+
 done_testing() {
 	printf '1..%d\n' "$tap_n"
 }

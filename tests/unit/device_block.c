@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +96,7 @@ static const struct block_case cases[] = {
 	{ "write", 1, 3, 512, .status = 0, .used_len = 1 },
 	{ "write past the end", 1, SECTORS, 512, .status = 1, .used_len = 1 },
 	{ "write over the end", 1, SECTORS - 1, 1024, .status = 1, .used_len = 1 },
+	{ "write of more than all", 1, 0, SECTORS * 512 + 512, .status = 1, .used_len = 1 },
 	{ "write read-only", 1, 3, 512, true, .status = 1, .used_len = 1 },
 	{ "read read-only", 0, 3, 512, true, .status = 0, .used_len = 513 },
 	{ "flush", 4, 0, 0, .status = 0, .used_len = 1 },
@@ -117,6 +119,7 @@ Test(device_block, requests)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct block_case *c = &cases[i];
 		struct result r;
+		struct stat st;
 
 		open_block(DEVICE_FORM_E, c->readonly);
 		r = request(c->type, c->sector, c->bytes, '#');
@@ -127,6 +130,7 @@ Test(device_block, requests)
 		cr_assert_eq(image_byte(3 * 512), (c->type & 0x7fffffff) == 1 && !c->status ?
 			     '#' : 'A' + 3, "%s", c->name);
 		cr_assert_eq(image_byte(4 * 512), 'A' + 4, "%s", c->name);
+		cr_assert(stat(image, &st) == 0 && st.st_size == SECTORS * 512, "%s", c->name);
 		rig_await_irq(&rig, q.irq, 0);
 		rig_close(&rig);
 	}

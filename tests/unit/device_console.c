@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct rig rig;
@@ -199,10 +200,19 @@ Test(device_console, input_waits_for_the_guest)
 	rig_close(&rig);
 }
 
+static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 /* After the end of input output still works, and no CPU is burnt on it. */
 Test(device_console, end_of_input)
 {
 	struct piece p;
+	double before;
 
 	open_console(DEVICE_FORM_E, false);
 	type("bye", 3);
@@ -215,6 +225,9 @@ Test(device_console, end_of_input)
 	driver_add(&tx, &p, 1);
 	driver_kick(&tx);
 	expect_output("still here");
+	before = cpu_seconds();
+	poll(NULL, 0, 100);
+	cr_assert_lt(cpu_seconds() - before, 0.02);
 	cr_assert_not(driver_has_used(&rx));
 	rig_close(&rig);
 }

@@ -199,8 +199,11 @@ Test(device_pci, early_console)
 	set_config(CONSOLE, 0x8c, 4, 68);
 	set_config(CONSOLE, 0x88, 1, 1);
 	set_config(CONSOLE, 0x94, 4, 'x');
-	/* One that does: number of queues. */
+	/* Misaligned; then one that does open: number of queues. */
 	set_config(CONSOLE, 0x88, 1, 0);
+	set_config(CONSOLE, 0x90, 4, 2);
+	set_config(CONSOLE, 0x8c, 4, 17);
+	cr_assert_eq(config(CONSOLE, 0x94, 4), 0);
 	set_config(CONSOLE, 0x8c, 4, 18);
 	set_config(CONSOLE, 0x90, 4, 2);
 	cr_assert_eq(config(CONSOLE, 0x94, 2), 2);
@@ -302,7 +305,7 @@ Test(device_pci, block_request)
 	driver_add(&q, p, 3);
 	/* Not before DRIVER_OK. */
 	set(BLOCK_BAR + 56, 2, 0);
-	cr_assert_not(driver_has_used(&q));
+	cr_assert_not(atomic_load(&rig.bus->device[0]->queue[0].live));
 	set(BLOCK_BAR + 20, 1, 15);
 	cr_assert_eq(driver_wait(&q).len, 1);
 	rig_await_irq(&rig, BLOCK, 0);

@@ -40,6 +40,7 @@ static const struct way ways[] = {
 
 struct result {
 	double cycles[WAYS][RUNS];	/* per hypercall */
+	bool possible[WAYS];	/* vmcall must fault to be emulated */
 	double floor_ns[RUNS];
 	double tsc_ghz;
 };
@@ -61,7 +62,7 @@ static void on_console(void *ctx, const uint8_t *text, uint32_t len)
 }
 
 static double run_once(const struct options *bench, const struct way *way,
-		       const char *image, double *floor_ns)
+		       const char *image, bool faults, double *floor_ns)
 {
 	struct options o = *bench;
 	struct console console = { .n = 0 };
@@ -73,7 +74,7 @@ static double run_once(const struct options *bench, const struct way *way,
 	o.image = image;
 	o.command_line = line;
 	o.mem_bytes = 4 << 20;
-	o.rewrite = way->rewrite;
+	o.rewrite = faults ? way->rewrite : REWRITE_EAGER;
 	o.rewrite_given = true;
 	m = machine_open(&o);
 	machine_set_console(m, on_console, &console);
@@ -137,6 +138,11 @@ static void print_text(const struct result *r, const struct options *o)
 	for (w = 0; w < WAYS; w++) {
 		double cycles = median(r->cycles[w]), ns = cycles / r->tsc_ghz;
 
+		if (!r->possible[w]) {
+			printf("  %-18s not possible: vmcall does not fault on this host\n",
+			       ways[w].name);
+			continue;
+		}
 		print_runs(ways[w].name, r->cycles[w]);
 		printf(" %8.0f %8.3f %8.3f\n", ns, ns / floor_ns, cycles / direct);
 	}
@@ -177,7 +183,8 @@ static void print_json(const struct result *r, const struct options *o)
 	for (w = 0; w < WAYS; w++) {
 		double cycles = median(r->cycles[w]), ns = cycles / r->tsc_ghz;
 
-		printf("%s{\"name\":\"%s\",", w ? "," : "", ways[w].name);
+		printf("%s{\"name\":\"%s\",\"possible\":%s,", w ? "," : "", ways[w].name,
+		       r->possible[w] ? "true" : "false");
 		json_runs("cycles", r->cycles[w]);
 		for (i = 0; i < RUNS; i++)
 			then[i] = ways[w].then[i];
@@ -187,6 +194,22 @@ static void print_json(const struct result *r, const struct options *o)
 		printf("}");
 	}
 	printf("]}\n");
+}
+
+/* Where vmcall is swallowed it cannot be emulated, and sites are patched before
+ * they run instead of at their first fault. */
+static bool vmcall_faults(const struct options *bench)
+{
+	struct options o = *bench;
+	struct machine *m;
+	bool faults;
+
+	o.mem_bytes = 1 << 20;
+	m = machine_open(&o);
+	machine_open_engine(m);
+	faults = engine_vmcall(machine_engine(m)) != VMCALL_SILENT;
+	machine_close(m);
+	return faults;
 }
 
 /* The embedded program as a file that the loader can read. */
@@ -209,6 +232,7 @@ int cmd_bench(int argc, char **argv)
 	uint32_t khz;
 	size_t w;
 	int run, fd;
+	bool faults;
 
 	options_parse(&o, SUB_BENCH, argc, argv);
 	catch_fatal_signals();
@@ -217,10 +241,14 @@ int cmd_bench(int argc, char **argv)
 		die("this host's TSC is not invariant: cycles cannot be measured");
 	r.tsc_ghz = khz / 1e6;
 	fd = image_file(image, sizeof(image));
+	faults = vmcall_faults(&o);
+	for (w = 0; w < WAYS; w++)
+		r.possible[w] = faults || ways[w].rewrite != REWRITE_EMULATE;
 	for (run = 0; run < RUNS; run++)
 		for (w = 0; w < WAYS; w++)
-			r.cycles[w][run] = run_once(&o, &ways[w], image,
-						    w == 0 ? &r.floor_ns[run] : NULL);
+			if (r.possible[w])
+				r.cycles[w][run] = run_once(&o, &ways[w], image, faults,
+							    w == 0 ? &r.floor_ns[run] : NULL);
 	close(fd);
 	if (o.json)
 		print_json(&r, &o);

@@ -131,9 +131,13 @@ void machine_open_engine(struct machine *m)
 /* Sites must be found before they run where vmcall does not fault. */
 static enum rewrite_mode rewrite_mode(const struct machine *m)
 {
-	if (m->options->rewrite_given)
-		return m->options->rewrite;
-	return engine_vmcall(m->engine) == VMCALL_SILENT ? REWRITE_EAGER : REWRITE_PATCH;
+	bool silent = engine_vmcall(m->engine) == VMCALL_SILENT;
+
+	if (!m->options->rewrite_given)
+		return silent ? REWRITE_EAGER : REWRITE_PATCH;
+	if (silent && m->options->rewrite != REWRITE_EAGER)
+		die("vmcall does not fault on this host: only --rewrite=eager is possible");
+	return m->options->rewrite;
 }
 
 /* --- image --------------------------------------------------------------------- */
@@ -416,6 +420,10 @@ static void print_stats(const struct machine *m)
 		(unsigned long long)e->operations, (unsigned long long)e->batches);
 }
 
+/*
+ * Tour 260: Every guest comes to its end, and the end is a number: powered off,
+ * crashed, killed.  The tour is over; doc/INTERNALS.md has the reasons.
+ */
 static int finish(struct machine *m)
 {
 	if (m->options->stats)

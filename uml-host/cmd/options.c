@@ -447,6 +447,9 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 		.cpu = ENGINE_CPU_AUTO, .gens = GENS_ALL, .rounds = 20000,
 		.log = LOG_OPTIONS_INIT,
 	};
+	/* So that a whole test run can be on another kind of host. */
+	if (getenv("UML_HOST_SIMULATE_VMCALL"))
+		set_simulate(o, getenv("UML_HOST_SIMULATE_VMCALL"));
 	parse_options(o, sub, argc, argv);
 	o->log.trace = o->trace;
 	argc -= optind;

@@ -56,6 +56,10 @@ void bus_quiesce(struct device_bus *bus)
 		virtio_reset(bus->device[i]);
 }
 
+/*
+ * Tour 200: NOTIFY is for devices: a ring in guest memory has something in it.  What
+ * stands there is as hostile as the rest, and read once like the rest.
+ */
 /* ABI 8.3.  Z to B name a queue by its frame, later ones exactly. */
 bool bus_notify(struct device_bus *bus, uint32_t address)
 {

@@ -265,6 +265,11 @@ static void simulate_vmcall(struct engine *e)
 	}
 }
 
+/*
+ * Tour 50: The processor refuses vmcall in ring 3, and the kernel makes a signal of it.
+ * Here a signal and the bytes at EIP become again what the processor had to
+ * say: a vector, an error code, an address.
+ */
 void classify_stop(struct engine *e, struct stub *stub, int signal,
 		   const struct user_regs_struct *regs)
 {

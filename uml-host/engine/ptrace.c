@@ -159,6 +159,11 @@ void engine_set_timer(struct engine *e, uint64_t deadline)
 		die_errno("cannot set a timer");
 }
 
+/*
+ * Tour 20: That kernel believes it is in ring 1.  It is in ring 3, in 32-bit
+ * compatibility mode, in a host process whose low 4 GiB are all its own: its
+ * integer registers are the processor's, CS is the host's flat 0x23.
+ */
 /* Registers of the guest as the host processor needs them.  CS is always the
  * host's own flat compatibility segment. */
 static void registers_in(const struct engine_vcpu *v, struct user_regs_struct *r)
@@ -194,6 +199,11 @@ static void registers_out(struct engine_vcpu *v, const struct user_regs_struct *
 	v->gs_base = (uint32_t)r->gs_base;
 }
 
+/*
+ * Tour 40: We trace the stub, and resume it with PTRACE_SYSEMU: whatever system call
+ * the guest makes, by whatever instruction, stops before the host has done
+ * anything for it.
+ */
 /* Resumes guest code in `stub` and waits for its next stop.  False: it was
  * not resumed because a kick came first. */
 static bool resume_guest(struct engine *e, struct stub *stub, int *status)

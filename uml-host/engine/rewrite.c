@@ -14,6 +14,11 @@
 #include "engine/decode.h"
 #include "engine/rewrite.h"
 
+/*
+ * Tour 10: The story begins in the guest, with three bytes: 0F 01 C1, vmcall.  The
+ * kernel wants something only its host can do, has a number in EAX and up to
+ * four arguments beside it, and trusts that somebody is listening.
+ */
 const uint8_t rewrite_vmcall[REWRITE_BYTES] = { 0x0f, 0x01, 0xc1 };
 const uint8_t rewrite_int_1f[REWRITE_BYTES] = { 0xcd, 0x1f, 0x90 };
 

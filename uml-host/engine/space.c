@@ -50,6 +50,11 @@ static void set_word(struct space *s, uint32_t page, uint32_t word)
 	s->page[page] = word;
 }
 
+/*
+ * Tour 150: A mapping is a word in an array first: frame and rights of one page.  What
+ * changes is queued, neighbours become one operation, and nothing has happened
+ * to any process yet.
+ */
 void space_map(struct space *s, uint32_t page, uint32_t frame, uint32_t pages,
 	       uint32_t prot)
 {

@@ -98,6 +98,12 @@ _Noreturn static void child_failed(struct stub_channel *channel, uint64_t step)
 	_exit(1);
 }
 
+/*
+ * Tour 30: The process it runs in is a stub: executed anew from a few hundred bytes
+ * of assembly, with two descriptors and no library, so that there is nothing
+ * of ours in it to find.  Its program lies above 4 GiB, where no 32-bit pointer
+ * reaches.
+ */
 /* The child's way into the stub program.  Only async-signal-safe calls: the
  * supervisor may have threads. */
 _Noreturn static void become_stub(struct engine *e, struct stub_channel *channel,
@@ -244,6 +250,11 @@ int stub_run(struct engine *e, struct stub *stub, struct user_regs_struct *regs)
 	return WSTOPSIG(status);
 }
 
+/*
+ * Tour 160: Now it happens.  The queue becomes an array of system calls, and the stub,
+ * resumed for once as itself, makes them all in a row: one round trip, however
+ * many there are.
+ */
 /* Has the stub make the first `n` calls of its channel.  Returns 0 or the
  * errno of the first that failed. */
 static int run_batch(struct engine *e, struct stub *stub, uint32_t n)

@@ -101,6 +101,11 @@ static bool is_loadable(uint64_t d, unsigned int cpl)
 	return (d >> DESC_DPL_SHIFT & 3) >= cpl;
 }
 
+/*
+ * Tour 170: Segments have no such trick: the host's descriptor table is the host's.  A
+ * segment that is not flat goes into the local table of the stub, at the index
+ * the guest gave it, because its libraries count on the index.
+ */
 /* The host selector for guest selector `sel`, and its base.  False: the guest
  * has no such segment. */
 static bool translate(struct guest *g, uint16_t sel, uint16_t *host, uint32_t *base)

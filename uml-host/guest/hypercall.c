@@ -71,6 +71,10 @@ static void hcall_notify(struct guest *g, const uint32_t arg[4])
 	g->request_address = gpa(arg[0]);
 }
 
+/*
+ * Tour 100: All the host knows of a call is a row here.  Dispatch, log, filter and
+ * summary read the same one, so none of them can disagree with another.
+ */
 /* Rows with one number stand together. */
 const struct hcall_row hcall_table[HCALL_ROWS] = {
 	{ 0, CLASS_CONTROL, GENS_ALL, "FLUSH_ASYNC", { { 0 } }, hcall_flush_async },
@@ -230,6 +234,11 @@ static void first_hcall(struct guest *g, const uint32_t word[5], enum event_caus
 		guest_do_hcall(g, word, cause);
 }
 
+/*
+ * Tour 80: Before the call itself come those the guest wrote down earlier: no trap
+ * passes the ring by.  A call may want something of a device; then we are back
+ * here when it is served.
+ */
 static void make_trapped_call(struct guest *g)
 {
 	const struct engine_regs *r = &g->cpu.v.regs;

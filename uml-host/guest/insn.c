@@ -24,6 +24,10 @@ uint32_t guest_operand(const struct guest *g, const struct insn *i)
 
 /* --- IRET -------------------------------------------------------------------- */
 
+/*
+ * Tour 230: And the way out of a handler.  The processor will not return to a ring-1
+ * selector from ring 3, so it faults, and we do what it would not.
+ */
 /* ABI 5.6.  Always faults at ring 3 for the selectors of a guest, so every way
  * out of the guest kernel comes by here. */
 static void iret(struct guest *g)

@@ -67,6 +67,11 @@ static void deliver(struct guest *g, unsigned int irq, uint64_t gate)
 		guest_set_irq_pending(g, 0);
 }
 
+/*
+ * Tour 210: On the way back: has something happened meanwhile that the guest should
+ * know?  Whether it wants to is a bit in its own memory, so that turning
+ * interrupts off costs it no call.
+ */
 /* The order is that of ABI 5.4. */
 bool guest_deliver_interrupts(struct guest *g)
 {

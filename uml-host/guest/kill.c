@@ -85,6 +85,10 @@ static void announce(struct guest *g)
 	memcpy(event->text, g->reason, event->text_len);
 }
 
+/*
+ * Tour 120: What breaks a rule ends here.  The first reason stays, callers simply
+ * carry on, and the run loop sees to it that the guest does not.
+ */
 void kill_guest(struct guest *g, const char *fmt, ...)
 {
 	struct writer w = { g->reason, g->reason + sizeof(g->reason) - 1 };

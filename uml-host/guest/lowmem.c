@@ -88,6 +88,11 @@ static void move_segments(struct guest *g, struct space *view, const struct insn
 		v->regs.es = flat;
 }
 
+/*
+ * Tour 180: One place cannot be mapped at all, the first 64 KiB, and of all places a
+ * kernel finds its command line there.  So for one instruction its segments
+ * begin somewhere else.
+ */
 bool guest_low_access(struct guest *g, uint32_t address)
 {
 	struct guest_cpu *cpu = &g->cpu;

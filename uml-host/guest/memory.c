@@ -8,6 +8,11 @@
 
 #include "guest/guest.h"
 
+/*
+ * Tour 110: Arguments are addresses, and addresses are lies until proven.  This
+ * function is the only place in guest/ where a number of the guest becomes a
+ * pointer of ours.
+ */
 void *guest_bytes(struct guest *g, gpa_t a, uint32_t len)
 {
 	uint64_t end = (uint64_t)a.v + len;

@@ -45,6 +45,11 @@ static void trace_rewrite(struct guest *g, uint32_t va)
 	trace_commit(g);
 }
 
+/*
+ * Tour 70: A vmcall costs two stops: one that faults, one for the call.  So the first
+ * one at each site replaces it by int $0x1f and a NOP, and every later call
+ * there faults once, with the vector in the error code.
+ */
 bool guest_vmcall(struct guest *g)
 {
 	struct engine_vcpu *v = &g->cpu.v;

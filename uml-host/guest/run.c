@@ -99,6 +99,11 @@ static void prepare(struct guest *g, struct engine *engine)
 	g->cpu.v.space = (uint16_t)guest_current_space(g);
 }
 
+/*
+ * Tour 240: The loop that all of this hangs in: run, find out why it stopped, tell
+ * whoever wants to know, deliver, go on.  It ends when the guest has a reason to
+ * end.
+ */
 void guest_run(struct guest *g, struct engine *engine, const struct guest_owner *owner)
 {
 	bool told = false;

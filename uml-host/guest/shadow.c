@@ -239,6 +239,11 @@ static bool is_stuck(struct guest_cpu *cpu, uint32_t address)
 	return ++cpu->fault_repeats > FAULTS_WITHOUT_PROGRESS;
 }
 
+/*
+ * Tour 140: And this is how a view is filled: by faults.  Guest and host look at the
+ * same tables, as a processor and its kernel do; only if they allow the access
+ * was it our mapping that was missing.
+ */
 /* The order is that of ABI 7.3. */
 bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error)
 {
@@ -396,6 +401,11 @@ static void update_page(struct guest *g, unsigned int table, uint32_t page)
 	user->urgent |= page == g->cpu.reflected_page;
 }
 
+/*
+ * Tour 130: The call made most often: the guest has changed an entry of its page
+ * tables.  It has written the entry itself; what we do is forget what the
+ * entry no longer says, in the two views this table has.
+ */
 void hcall_set_pte(struct guest *g, const uint32_t arg[4])
 {
 	uint64_t value = g->mm.pae ? (uint64_t)arg[3] << 32 | arg[2] : arg[2];

@@ -53,6 +53,11 @@ static bool push(struct guest *g, uint32_t *esp, uint32_t value)
 	return false;
 }
 
+/*
+ * Tour 220: An interrupt or a trap is a few words on the guest's stack and a new EIP.
+ * This is what the processor would have pushed, down to the privilege level the
+ * guest only believes to have.
+ */
 /* ABI 5.3.  The frame is written through the guest's tables, whatever they say
  * about writing, as the original host did. */
 void guest_push_frame(struct guest *g, uint64_t gate, bool has_error, uint32_t error)
@@ -170,6 +175,11 @@ static void page_fault(struct guest *g)
 	guest_reflect_page_fault(g, (x->error & PF_WRITE) | (pte.present ? PF_PRESENT : 0));
 }
 
+/*
+ * Tour 60: From here on we are in guest/, which has never heard of processes: a
+ * virtual machine in one struct.  A #GP is the guest's way to say almost
+ * anything: a hypercall, a system call, an iret, a segment it believes in.
+ */
 static void general_protection(struct guest *g)
 {
 	const struct engine_exit *x = &g->cpu.v.exit;

@@ -115,6 +115,11 @@ struct log *log_open(const struct log_options *options)
 	return log;
 }
 
+/*
+ * Tour 190: The log hears of it last and may look at nothing but the record it is
+ * given: what it prints is what was checked and done, not what the guest has
+ * put there since.
+ */
 void log_event(struct log *log, const struct guest_event *event)
 {
 	if (log->opt.summary != LOG_SUMMARY_NONE && filter_match(&log->counted, event))

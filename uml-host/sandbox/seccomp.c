@@ -52,6 +52,11 @@ static void add_rules(scmp_filter_ctx ctx)
 	allow(ctx, SCMP_SYS(exit_group), 0, NULL);
 }
 
+/*
+ * Tour 250: And should all of the above be wrong somewhere: a stub can map guest memory
+ * below 4 GiB, unmap it, change its descriptors and end.  The kernel kills it
+ * for anything else.
+ */
 size_t sandbox_stub_filter(struct sock_filter *program, size_t max)
 {
 	/* Kill the whole process, in the wrong architecture too (the default
