@@ -237,7 +237,8 @@ Test(device_block, many_at_once)
 	rig_close(&rig);
 }
 
-/* A full disk is the guest's I/O error, nothing else. */
+/* A full disk is the guest's I/O error, nothing else; and a flush that fails, as
+ * on this device, is not passed over. */
 Test(device_block, full_disk)
 {
 	struct result r;
@@ -256,6 +257,9 @@ Test(device_block, full_disk)
 	}
 	r = request(VIRTIO_BLOCK_OUT, 0, 512, 'x');
 	cr_assert_eq(r.status, 1);
+	cr_assert_eq(request(VIRTIO_BLOCK_FLUSH, 0, 0, 0).status, 1);
+	cr_assert_eq(request(VIRTIO_BLOCK_IN, 0, 512, 0).status, 0);
+	cr_assert_eq(request(VIRTIO_BLOCK_IN | VIRTIO_BLOCK_BARRIER, 0, 512, 0).status, 1);
 	rig_close(&rig);
 }
 
