@@ -100,8 +100,8 @@ _Noreturn static void child_failed(struct stub_channel *channel, uint64_t step)
 
 /*
  * Tour 30: The process it runs in is a stub: executed anew from a few hundred bytes
- * of assembly, with two descriptors and no library, so that there is nothing
- * of ours in it to find.  Its program lies above 4 GiB, where no 32-bit pointer
+ * of assembly, with guest memory for its only file and no library: nothing
+ * of ours is in it to be found.  Its program lies above 4 GiB, where no 32-bit pointer
  * reaches.
  */
 /* The child's way into the stub program.  Only async-signal-safe calls: the
