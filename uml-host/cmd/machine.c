@@ -33,6 +33,7 @@ struct machine {
 	struct engine *engine;
 	struct log *log;
 	struct device_bus *bus;	/* NULL: no devices, as for the benchmark */
+	struct terminal terminal;
 	atomic_bool left;	/* the user wants to go */
 	struct guest_setup setup;
 	void (*console)(void *ctx, const uint8_t *text, uint32_t len);
@@ -254,7 +255,7 @@ void machine_add_devices(struct machine *m)
 	};
 	const struct console_config console = {
 		.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO,
-		.escapes = isatty(STDIN_FILENO), .quit = leave, .context = m,
+		.escapes = terminal_raw(&m->terminal, STDIN_FILENO), .quit = leave, .context = m,
 	};
 	unsigned int i;
 
@@ -479,6 +480,7 @@ void machine_close(struct machine *m)
 {
 	if (m->bus)
 		bus_destroy(m->bus);
+	terminal_restore(&m->terminal);
 	if (m->engine)
 		engine_close(m->engine);
 	munmap(m->guest, m->guest_bytes + m->ram_bytes);
