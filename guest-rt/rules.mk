@@ -45,18 +45,20 @@ endef
 upper = $(subst a,A,$(subst b,B,$(subst c,C,$(subst e,E,$(subst f,F,$(subst s,S,$(1)))))))
 abi_suffix = $(if $(filter s,$(1)),,-$(1))
 
-# Rows of programs/refuse.c: "/* case NAME abi LETTER: …".
-guest_refusals = $(shell sed -n \
-	's|^/\* case \([a-z0-9-]*\) abi \([a-z]\):.*|\1,\2|p' $(srcdir)/guest-rt/programs/refuse.c)
+# Rows of refuse.c and early.c: "/* case NAME abi LETTER: …".
+cases = $(shell sed -n \
+	's|^/\* case \([a-z0-9-]*\) abi \([a-z]\):.*|\1,\2,$(1)|p' $(srcdir)/guest-rt/programs/$(1).c)
+guest_refusals := $(call cases,refuse) $(call cases,early)
 comma = ,
 row_name = $(word 1,$(subst $(comma), ,$(1)))
 row_abi = $(word 2,$(subst $(comma), ,$(1)))
+row_source = $(word 3,$(subst $(comma), ,$(1)))
 
 $(foreach a,s $(guest_abis),$(eval $(call guest_rules,$(call upper,$(a)),$(call abi_suffix,$(a)))))
 $(foreach p,$(guest_programs),$(eval $(call guest_program,$(p),$(p),S,,)))
 $(foreach p,$(guest_everywhere),$(foreach a,$(guest_abis),\
 	$(eval $(call guest_program,$(p)-$(a),$(p),$(call upper,$(a)),-$(a),))))
-$(foreach r,$(guest_refusals),$(eval $(call guest_program,refuse-$(call row_name,$(r)),refuse,$(call upper,$(call row_abi,$(r))),$(call abi_suffix,$(call row_abi,$(r))),-DCASE=case_$(subst -,_,$(call row_name,$(r))))))
+$(foreach r,$(guest_refusals),$(eval $(call guest_program,refuse-$(call row_name,$(r)),$(call row_source,$(r)),$(call upper,$(call row_abi,$(r))),$(call abi_suffix,$(call row_abi,$(r))),-DCASE=case_$(subst -,_,$(call row_name,$(r))))))
 
 guest_libs := guest-rt/libguest-rt.a $(patsubst %,guest-rt/libguest-rt-%.a,$(guest_abis))
 guest_elfs := $(patsubst %,guest-rt/%.elf,$(guest_programs) \
