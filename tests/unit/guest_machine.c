@@ -590,3 +590,35 @@ Test(guest_machine, selectors)
 	cr_assert_not(guest_fix_segments(g));
 	fixture_free(g);
 }
+
+/* Pages below 64 KiB are shown in a window; what the guest takes back must be
+ * gone from there too. */
+Test(guest_machine, the_low_window_forgets)
+{
+	static const struct { uint32_t nr, ebx, ecx; } calls[] = {
+		{ LHCALL_FLUSH_TLB, 0, 0 }, { LHCALL_FLUSH_TLB, 1, 0 },
+		{ LHCALL_SET_PTE, TOP, 0x5000 }, { LHCALL_SET_PGD, TOP, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct guest *g = paged(GENERATION_S);
+		struct space *kernel = guest_view(g, g->mm.current, CPL_KERNEL);
+
+		/* mov 0x5000,%eax at 0x20000 */
+		fixture_put32(g, TABLE + 5 * 4, 0x123063);
+		fixture_put32(g, TABLE + 0x20 * 4, 0x20063);
+		memcpy(fixture_ram(g) + 0x20000, "\xa1\x00\x50\x00\x00", 5);
+		g->cpu.v.regs.eip = 0x20000;
+		cr_assert(guest_demand_page(g, 0x20000, PF_FETCH));
+		cr_assert(guest_demand_page(g, 0x5000, 0));
+		cr_assert(g->cpu.low_step);
+		cr_assert_eq(space_word_frame(space_word(kernel, 0xffe05)), 0x123);
+		guest_low_done(g);
+		fixture_put32(g, TABLE + 5 * 4, 0);
+		fixture_call(g, calls[i].nr, calls[i].ebx, calls[i].ecx, 0, 0);
+		cr_assert_eq(g->end, END_RUNNING, "%s", g->reason);
+		cr_assert_eq(space_word(kernel, 0xffe05), 0, "call %zu", i);
+		fixture_free(g);
+	}
+}

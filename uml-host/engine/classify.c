@@ -304,5 +304,6 @@ void classify_stop(struct engine *e, struct stub *stub, int signal,
 		 * guest did.  It is dropped. */
 		x->kind = ENGINE_EXIT_KICK;
 		atomic_store(&e->kicked, false);
-	}	simulate_vmcall(e);
+	}
+	simulate_vmcall(e);
 }

@@ -412,6 +412,8 @@ void guest_scan_page(struct guest *g, uint32_t page);
 /* An access to `address` below 64 KiB that the guest's tables allow: arranges
  * that this one instruction finds the bytes elsewhere.  False if it cannot. */
 bool guest_low_access(struct guest *g, uint32_t address);
+/* The tables changed below 64 KiB, or may have: the view forgets those pages. */
+void guest_low_forget(struct space *view);
 /* The single step over it is done. */
 void guest_low_done(struct guest *g);
 

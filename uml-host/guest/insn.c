@@ -75,11 +75,12 @@ static uint32_t ones(unsigned int bytes)
 	return bytes == 4 ? 0xffffffff : (1u << 8 * bytes) - 1;
 }
 
-/* No device answers: reads give ones (ABI 5.9).  Port 0x64 reads 0, "nothing to
- * do", so that a keyboard probe or a native restart ends soon. */
+/* No device answers: reads give ones (ABI 5.9).  Port 0x64 reads 1, a byte to be
+ * had and room for a command, so that a keyboard probe finds nonsense at once
+ * and a native restart waits for nothing (ABI 8.6, 9). */
 static uint32_t port_in(uint16_t port, unsigned int bytes)
 {
-	return port == 0x64 ? 0 : ones(bytes);
+	return port == 0x64 ? 1 : ones(bytes);
 }
 
 /* A pulse on the processor's reset line through the keyboard controller is how

@@ -52,6 +52,11 @@ static void map_window(struct guest *g, struct space *view)
 	view->urgent = true;
 }
 
+void guest_low_forget(struct space *view)
+{
+	space_unmap(view, WINDOW >> GUEST_PAGE_SHIFT, WINDOW_PAGES);
+}
+
 /* Which of the segment registers address the low bytes?  String instructions
  * use two, so each is decided by itself. */
 static void move_segments(struct guest *g, struct space *view, const struct insn *insn)

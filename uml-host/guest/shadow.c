@@ -98,6 +98,8 @@ static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t
 
 		if (!view->mapped)
 			continue;
+		if (first < SPACE_FIRST_PAGE)
+			guest_low_forget(view);
 		for (page = first; page < end; page++) {
 			if (!view->count[page / SPACE_SLOT_PAGES] ||
 			    (page % SPACE_SLOT_PAGES == 0 && needs_no_table(g, page) &&
@@ -308,6 +310,7 @@ static unsigned int new_table(struct guest *g, uint32_t cr3)
 			victim = i;
 	}
 	space_unmap(guest_view(g, victim, CPL_KERNEL), 0, kernel_page(g));
+	guest_low_forget(guest_view(g, victim, CPL_KERNEL));
 	if (guest_view(g, victim, CPL_USER)->mapped)
 		space_clear(guest_view(g, victim, CPL_USER));
 	g->mm.table[victim].used = true;
@@ -387,6 +390,10 @@ static void update_page(struct guest *g, unsigned int table, uint32_t page)
 
 	resync_page(g, table, CPL_KERNEL, page);
 	resync_page(g, table, CPL_USER, page);
+	if (page < SPACE_FIRST_PAGE) {
+		guest_low_forget(guest_view(g, table, CPL_KERNEL));
+		guest_low_forget(user);
+	}
 	/* The guest sets an entry because somebody waits for the page: a user
 	 * program, which would fault for it next.  Others can wait for the next
 	 * batch. */
