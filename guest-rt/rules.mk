@@ -9,7 +9,7 @@
 guest_abis = a b c e f
 
 guest_sources = console.c data.c gdt.c guest.c hcall.c idt.c printf.c start.S \
-	string.c trap.S
+	string.c trap.S user.S user.c
 guest_headers = $(wildcard $(srcdir)/guest-rt/include/guest-rt/*.h \
 	$(srcdir)/include/lguest/*.h $(srcdir)/guest-rt/programs/*.h)
 

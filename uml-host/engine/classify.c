@@ -123,7 +123,10 @@ static void segv(struct engine *e, struct stub *stub)
 	/* iret to a selector of the guest: with its stack mapped it cannot fault
 	 * in another way. */
 	if (byte[0] == 0xcf && stack_is_mapped(e, v)) {
-		trap(x, VECTOR_GP, 0);
+		uint16_t cs = 0;
+
+		fetch(e, v->regs.esp + 4, (uint8_t *)&cs, sizeof(cs));
+		trap(x, VECTOR_GP, cs & 0xfffcu);
 		x->insn[0] = byte[0];
 		x->insn_len = 1;
 		return;

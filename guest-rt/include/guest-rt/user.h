@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Page tables and user mode: enough to run a piece of code at ring 3 and see
+ * how it ends.
+ */
+#ifndef GUEST_RT_USER_H
+#define GUEST_RT_USER_H
+
+#include <guest-rt/guest.h>
+
+#define PTE_KERNEL 0x063u	/* P RW A D */
+#define PTE_USER 0x067u		/* and US */
+
+/* Two-level tables, as Linux makes them: the entry first, then the call. */
+struct page_tables {
+	uint32_t top[1024] __attribute__((aligned(4096)));
+	uint32_t low[1024] __attribute__((aligned(4096)));	/* 0 to 4 MiB, 1:1 */
+	uint32_t user[1024] __attribute__((aligned(4096)));	/* from USER_BASE */
+};
+
+#define USER_BASE 0x40000000u
+
+/* Kernel memory below 4 MiB 1:1 and again at PAGE_OFFSET, nothing for the user. */
+void tables_init(struct page_tables *t);
+void tables_load(struct page_tables *t);
+/* One user page: `page` counts from USER_BASE; pte 0 takes it away. */
+void tables_set_user(struct page_tables *t, unsigned int page, uint32_t pte);
+
+/* How a stay in user mode ended. */
+struct user_end {
+	uint32_t vector, error, cr2;
+	struct trap_frame frame;
+};
+
+/* Runs user code at eip with stack esp until it traps with a vector that is not
+ * handled below, and says how.  Interrupts are enabled in user mode. */
+void user_run(uint32_t eip, uint32_t esp, struct user_end *end);
+
+/* Called for every trap from user mode that has a handler: true goes on in user
+ * mode, with the frame as the handler left it. */
+typedef bool user_handler(struct trap_frame *frame);
+void user_set_handler(unsigned int vector, user_handler *handler);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lazy FPU switching between two user tasks in different page tables: CR0.TS is
+ * set at each switch, the first FPU instruction of the other task must raise
+ * #NM, and each task must find its own registers again.
+ */
+#include <guest-rt/user.h>
+
+#define TASKS 2
+#define ROUNDS 50
+
+static struct page_tables tables[TASKS];
+static uint8_t code_page[4096] __attribute__((aligned(4096)));
+static uint8_t data_page[TASKS][4096] __attribute__((aligned(4096)));
+static uint8_t state[TASKS][108] __attribute__((aligned(16)));
+static bool used[TASKS];
+static int owner = -1, current;
+static unsigned int traps;
+
+/* Adds EDX, which the kernel put at the data page, to ST(0) and says the sum. */
+extern const uint8_t code_start[], code_end[];
+__asm__(".section .rodata\n"
+	"code_start: fiaddl 0x40001000; fistl 0x40001004; mov 0x40001004, %eax; int $0x80\n"
+	"code_end:\n.previous");
+
+/* As Linux: save the registers of their owner, load or make the new one's. */
+static bool on_nm(struct trap_frame *frame)
+{
+	(void)frame;
+	traps++;
+	hcall1(LHCALL_TS, 0);
+	if (owner >= 0)
+		__asm__ volatile("fnsave %0; fwait" : "=m"(state[owner]));
+	if (used[current])
+		__asm__ volatile("frstor %0" : : "m"(state[current]));
+	else
+		__asm__ volatile("fninit; fldz");
+	used[current] = true;
+	owner = current;
+	return true;
+}
+
+int guest_main(void)
+{
+	unsigned int round, task;
+	uint32_t sum[TASKS] = { 0, 0 };
+
+	gdt_load();
+	idt_load();
+	memcpy(code_page, code_start, (size_t)(code_end - code_start));
+	for (task = 0; task < TASKS; task++) {
+		tables_init(&tables[task]);
+		tables_load(&tables[task]);
+		tables_set_user(&tables[task], 0, guest_pa(code_page) | PTE_USER);
+		tables_set_user(&tables[task], 1, guest_pa(data_page[task]) | PTE_USER);
+	}
+	user_set_handler(7, on_nm);
+	for (round = 1; round <= ROUNDS; round++)
+		for (task = 0; task < TASKS; task++) {
+			struct user_end end;
+
+			current = (int)task;
+			/* The switch: lazily, page table and TS in one go. */
+			lazy_enter();
+			lazy_hcall(LHCALL_TS, 8, 0, 0);
+			lazy_hcall(LHCALL_NEW_PGTABLE, guest_pa(tables[task].top), 0, 0);
+			lazy_leave();
+			*(uint32_t *)data_page[task] = round * (task + 1);
+			sum[task] += round * (task + 1);
+			user_run(USER_BASE, USER_BASE + 0x2000, &end);
+			CHECK(end.vector == 0x80);
+			CHECK(end.frame.eax == sum[task]);
+		}
+	CHECK(traps == ROUNDS * TASKS);
+	printf("%u switches, every task its own registers\n", traps);
+	return 0;
+}
