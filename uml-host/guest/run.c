@@ -10,6 +10,8 @@
 /* How soon to look again when an interrupt is pending that the guest has
  * disabled: most enable them again without telling (ABI 5.5). */
 #define RECHECK_NS 200000
+/* The same for one that is masked: a timer tick of the original's host. */
+#define RECHECK_MASKED_NS 4000000
 
 static void hand_out_events(struct guest *g, const struct guest_owner *owner)
 {
@@ -70,19 +72,18 @@ static void serve_requests(struct guest *g, const struct guest_owner *owner)
 /* Everything between two stretches of guest code. */
 static void prepare(struct guest *g, struct engine *engine)
 {
-	bool again;
+	uint64_t soon = 0, when;
 
 	guest_check_clock(g);
-	again = guest_deliver_interrupts(g);
-	if (again || g->clock_changed) {
-		uint64_t soon = engine_clock_ns() + RECHECK_NS;
-		uint64_t when = g->clock_deadline;
-
-		if (again && (!when || soon < when))
-			when = soon;
-		engine_set_timer(engine, when);
+	if (guest_deliver_interrupts(g))
+		soon = engine_clock_ns() + RECHECK_NS;
+	else if (__atomic_load_n(&g->irq_pending, __ATOMIC_RELAXED) && !g->cpu.halted)
+		soon = engine_clock_ns() + RECHECK_MASKED_NS;
+	if (soon || g->clock_changed) {
+		when = g->clock_deadline;
+		engine_set_timer(engine, soon && (!when || soon < when) ? soon : when);
 		/* The next look sets it back to the clock's own time. */
-		g->clock_changed = again;
+		g->clock_changed = soon != 0;
 	}
 	if (guest_cpl(g) == CPL_USER) {
 		if (!g->stats.user_ns)
