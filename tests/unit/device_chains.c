@@ -173,7 +173,8 @@ static void expect_broken(enum kind kind, const struct chain_case *c)
 
 	rig_await_complaint(&rig);
 	cr_assert(strstr(rig.complaint, c->complaint), "%s: %s", c->name, rig.complaint);
-	cr_assert(rig_record(&rig, 0)->status & VIRTIO_STATUS_NEEDS_RESET, "%s", c->name);
+	/* The status byte is the driver's alone. */
+	cr_assert_not(rig_record(&rig, 0)->status & VIRTIO_STATUS_NEEDS_RESET, "%s", c->name);
 	cr_assert_not(driver_has_used(&q), "%s", c->name);
 	cr_assert_eq(rig_irqs(&rig, q.irq), 0, "%s", c->name);
 	if (kind == BLOCK)

@@ -292,14 +292,12 @@ static void page_interrupt(struct virtqueue *q)
 	config->raise_irq(config->context, q->irq);
 }
 
+/* Nothing to tell: guests of the bus know no bit for it, and the status byte is
+ * theirs alone.  A bit of ours, set at the moment they write 0 to reset, would
+ * have hidden the reset from us. */
 static void page_broken(struct virtio_device *d)
 {
-	/* Old guests know no such bit; it tells whoever looks at the page. */
-	uint8_t *record = dev_ptr(&d->bus->config.memory, d->record, sizeof(struct lguest_device));
-
-	if (d->form != DEVICE_FORM_Z)
-		__atomic_fetch_or(record + offsetof(struct lguest_device, status),
-				  VIRTIO_STATUS_NEEDS_RESET, __ATOMIC_RELAXED);
+	(void)d;
 }
 
 static void page_reset(struct virtio_device *d)
