@@ -7,22 +7,22 @@
 
 #include "cmd/options.h"
 
-static struct options parse(enum subcommand sub, char **argv)
+/* In place: the options point into themselves. */
+static void parse(struct options *o, enum subcommand sub, char **argv)
 {
-	struct options o;
 	int argc = 0;
 
 	while (argv[argc])
 		argc++;
-	options_parse(&o, sub, argc, argv);
-	return o;
+	options_parse(o, sub, argc, argv);
 }
 
 Test(cmd_options, defaults)
 {
 	char *argv[] = { "run", "guest", NULL };
-	struct options o = parse(SUB_RUN, argv);
+	struct options o;
 
+	parse(&o, SUB_RUN, argv);
 	cr_assert_eq(o.mem_bytes, 64u << 20);
 	cr_assert_str_eq(o.image, "guest");
 	cr_assert_str_eq(o.command_line, "");
@@ -36,8 +36,9 @@ Test(cmd_options, defaults)
 Test(cmd_options, the_old_launchers_words)
 {
 	char *argv[] = { "run", "--initrd=initrd.gz", "128", "vmlinux", "root=/dev/vda", "-x", "64", NULL };
-	struct options o = parse(SUB_RUN, argv);
+	struct options o;
 
+	parse(&o, SUB_RUN, argv);
 	cr_assert_eq(o.mem_bytes, 128u << 20);
 	cr_assert_str_eq(o.initrd, "initrd.gz");
 	cr_assert_str_eq(o.image, "vmlinux");
@@ -58,8 +59,9 @@ Test(cmd_options, log_options)
 {
 	char *argv[] = { "trace", "-ttTic", "-e", "trace=%memory", "-e!TS", "-o", "log", "-S", "calls",
 			 "-qq", "-s7", "guest", NULL };
-	struct options o = parse(SUB_TRACE, argv);
+	struct options o;
 
+	parse(&o, SUB_TRACE, argv);
 	cr_assert_eq(o.log.stamp, LOG_STAMP_MICRO);
 	cr_assert(o.log.show_time && o.log.show_eip);
 	cr_assert_eq(o.log.summary, LOG_SUMMARY_ONLY);
@@ -76,8 +78,9 @@ Test(cmd_options, log_options)
 Test(cmd_options, abi_and_rewrite)
 {
 	char *argv[] = { "run", "--abi=Z'", "--rewrite=eager", "--cpu=3", "--timeout=1.5", "guest", NULL };
-	struct options o = parse(SUB_RUN, argv);
+	struct options o;
 
+	parse(&o, SUB_RUN, argv);
 	cr_assert_eq(o.gens, GEN(ZP));
 	cr_assert_eq(o.rewrite, REWRITE_EAGER);
 	cr_assert(o.rewrite_given);

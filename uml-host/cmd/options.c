@@ -171,8 +171,9 @@ static void set_rewrite(struct options *o, const char *v)
 
 static void set_abi(struct options *o, const char *v)
 {
-	o->gens = v && strcmp(v, "auto") == 0 ? GENS_ALL :
-		  (uint16_t)(1u << word("--abi", v, generation_name, NR_GENERATIONS));
+	o->gens = GENS_ALL;
+	if (strcmp(v, "auto") != 0)
+		o->gens = (uint16_t)(1u << word("--abi", v, generation_name, NR_GENERATIONS));
 }
 
 static void set_timeout(struct options *o, const char *v)
