@@ -8,7 +8,7 @@
 #	$SRC		the top of the source tree
 #	$TMP		a directory of its own, removed at the end
 #
-# Every test also checks, at the end, that it left no stub process behind.
+# Every test also checks, at the end, that it left no process behind.
 
 UML_HOST=$PWD/uml-host/uml-host
 GUESTS=$PWD/guest-rt
@@ -16,7 +16,7 @@ SRC=$(cd "${srcdir:-.}" && pwd)
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/uml-host-test.XXXXXX")
 trap 'rm -rf "$TMP"' EXIT
 tap_n=0
-# Stubs of ours carry this in their supervisor's environment.
+# By this a supervisor knows its test; a stub has an empty environment.
 export UML_HOST_TEST=$$
 
 ok() { tap_n=$((tap_n + 1)); printf 'ok %d - %s\n' "$tap_n" "$1"; }
@@ -91,10 +91,35 @@ wait_for() {
 	done
 }
 
-# Stub processes whose supervisor is PID, or any orphan, are gone.
-no_stub_of() {
-	! ps -e -o ppid=,comm= | awk -v p="$1" '$1 == p && $2 ~ /^uml-host-stub/ { f = 1 } END { exit !f }'
+# Processes that run a program whose path matches GLOB, by id, one a line.  A
+# stub runs from memory: its path is /memfd:uml-host-stub.
+running() {
+	find /proc/[0-9]*/exe -maxdepth 0 -lname "$1" 2>/dev/null | cut -d / -f 3
 }
+
+# Stubs without a supervisor, whoever started them: nobody traces them.
+orphans() {
+	for orphan_pid in $(running '/memfd:uml-host-stub*'); do
+		grep -q '^TracerPid:[[:space:]]*0$' "/proc/$orphan_pid/status" 2>/dev/null &&
+			echo "$orphan_pid"
+	done
+}
+
+# What this test left running: its supervisors, which carry UML_HOST_TEST in
+# their environment, and stubs orphaned since it began.
+left_running() {
+	for left_pid in $(running '*/uml-host*'); do
+		tr '\0' '\n' <"/proc/$left_pid/environ" 2>/dev/null |
+			grep -qx "UML_HOST_TEST=$$" && echo "$left_pid"
+	done
+	for left_pid in $(orphans); do
+		case " $orphans_before " in
+		*" $left_pid "*) ;;
+		*) echo "$left_pid" ;;
+		esac
+	done
+}
+nothing_left() { [ -z "$(left_running)" ]; }
 
 # Is this, or is it simulated to be, a host that swallows vmcall?
 vmcall_is_swallowed() {
@@ -106,5 +131,13 @@ vmcall_is_swallowed() {
 }
 
 done_testing() {
+	# The kernel may need a moment to take a killed process down.
+	if wait_for "${left_seconds:-5}" nothing_left; then
+		ok 'no uml-host and no stub is left running'
+	else
+		not_ok 'no uml-host and no stub is left running' "processes $(left_running | tr '\n' ' ')"
+	fi
 	printf '1..%d\n' "$tap_n"
 }
+
+orphans_before=$(orphans | tr '\n' ' ')

@@ -86,8 +86,11 @@ static void crashed(int signal, siginfo_t *info, void *context)
 	cleanup_run();
 	put("uml-host: crashed (");
 	put(sigabbrev_np(signal) ? sigabbrev_np(signal) : "signal");
-	put(" at address ");
-	put_hex((uint64_t)(uintptr_t)info->si_addr);
+	/* A signal somebody sent has no address: abort() does, and kill. */
+	if (info->si_code > 0) {
+		put(" at address ");
+		put_hex((uint64_t)(uintptr_t)info->si_addr);
+	}
 	put("); this is a bug in uml-host. Please report these lines and the command.\n");
 	for (i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
 		put(i % 3 ? "  " : i ? "\n  " : "  ");

@@ -31,8 +31,8 @@ static void allow(scmp_filter_ctx ctx, int call, unsigned int n,
 
 static void add_rules(scmp_filter_ctx ctx)
 {
-	/* addr < 4 GiB, shared and fixed, of guest memory.  A range that ends
-	 * above 4 GiB is stopped by its length. */
+	/* addr < 4 GiB, shared and fixed, of guest memory.  A filter cannot add:
+	 * a range may end anywhere below 8 GiB, where nothing of the stub is. */
 	const struct scmp_arg_cmp map[] = {
 		SCMP_A0(SCMP_CMP_MASKED_EQ, HIGH_HALF, 0),
 		SCMP_A1(SCMP_CMP_LE, LOW_4G),
