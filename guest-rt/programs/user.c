@@ -62,6 +62,7 @@ SNIPPET(kernel_ds, "mov $0x68, %eax; mov %eax, %ds");
 SNIPPET(percpu_fs, "mov $0xd8, %eax; mov %eax, %fs");
 SNIPPET(no_tls, "mov $0x33, %eax; mov %eax, %gs; mov %gs:0, %eax; int $0x80");
 SNIPPET(host_flat, "mov $0x2b, %eax; mov %eax, %gs; mov %gs:0x101000, %eax; int $0x80");
+SNIPPET(host_flat_rpl, "mov $0x28, %eax; mov %eax, %gs; mov %gs:0x101000, %eax; int $0x80");
 SNIPPET(long_mode, "ljmp $0x33, $0x40000007; mov $1, %eax; syscall");
 SNIPPET(sysenter, "sysenter");
 SNIPPET(step, "pushf; orl $0x100, (%esp); popf; nop; nop; int $0x80");
@@ -96,6 +97,7 @@ static const struct row rows[] = {
 	ROW(kernel_ds, "loads the kernel's DS", 13, 0x68, 0),
 	ROW(percpu_fs, "loads the per-CPU segment", 13, 0xd8, 0),
 	ROW(host_flat, "reads the kernel through the host's flat segment", 14, PF_P | PF_U, 0x101000),
+	ROW(host_flat_rpl, "and by its selector of ring 0", 14, PF_P | PF_U, 0x101000),
 	ROW(long_mode, "jumps to 64-bit code", 13, 0, 0),
 	ROW(step, "single step", 1, 0, 0),
 };
@@ -133,6 +135,43 @@ static void check_refused(const char *what, const uint8_t *start, const uint8_t 
 	run(&r, &end);
 	CHECK(end.vector == 6 || end.vector == 13 || end.vector == 14);
 	printf("%s: refused\n", what);
+}
+
+/* --- every selector -------------------------------------------------------------- */
+
+/* Loads each selector below 0x400 into every data segment register and makes a
+ * system call with it. */
+SNIPPET(selectors,
+	"mov $0x400, %ecx\n"
+	"1: dec %ecx; mov %ecx, %es; mov %ecx, %fs; mov %ecx, %gs; mov %ecx, %ds\n"
+	"int $0x80; jmp 1b");
+
+static unsigned int selector_calls, selector_faults;
+
+static bool on_selector_call(struct trap_frame *frame)
+{
+	selector_calls++;
+	return frame->ecx != 0;
+}
+
+/* The load is two bytes long: goes on with the next. */
+static bool on_selector_fault(struct trap_frame *frame)
+{
+	selector_faults++;
+	frame->eip += 2;
+	return true;
+}
+
+static void selectors(void)
+{
+	const struct row r = ROW(selectors, "every selector", 0x80, 0, 0);
+	struct user_end end;
+
+	user_set_handler(0x80, on_selector_call);
+	user_set_handler(13, on_selector_fault);
+	run(&r, &end);
+	CHECK(end.vector == 0x80 && selector_calls == 0x400 && selector_faults > 0x400);
+	printf("every data segment selector, of every ring: survived\n");
 }
 
 /* --- preemption ---------------------------------------------------------------- */
@@ -184,5 +223,6 @@ int guest_main(void)
 	check_refused("sysenter", sysenter_start, sysenter_end);
 	check_refused("a TLS segment that is not there", no_tls_start, no_tls_end);
 	preemption();
+	selectors();
 	return 0;
 }

@@ -26,7 +26,7 @@
 struct engine_regs {
 	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp;
 	uint32_t eip, eflags;
-	uint16_t ds, es, fs, gs, ss;	/* host selectors; RPL 3 or 0 */
+	uint16_t ds, es, fs, gs, ss;	/* host selectors */
 };
 
 /* x86 vectors an engine reports. */

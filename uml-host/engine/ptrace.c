@@ -164,6 +164,13 @@ void engine_set_timer(struct engine *e, uint64_t deadline)
  * compatibility mode, in a host process whose low 4 GiB are all its own: its
  * integer registers are the processor's, CS is the host's flat 0x23.
  */
+/* The processor lets ring 3 load DS, ES, FS and GS with any privilege level
+ * requested; ptrace takes only 3, which names the same segment, and 0. */
+static uint16_t host_selector(uint16_t selector)
+{
+	return (selector & ~3u) ? selector | 3u : 0;
+}
+
 /* Registers of the guest as the host processor needs them.  CS is always the
  * host's own flat compatibility segment. */
 static void registers_in(const struct engine_vcpu *v, struct user_regs_struct *r)
@@ -176,8 +183,9 @@ static void registers_in(const struct engine_vcpu *v, struct user_regs_struct *r
 		.rip = g->eip, .eflags = g->eflags,
 		/* Not in a system call: nothing to restart. */
 		.orig_rax = (unsigned long long)-1,
-		.cs = HOST_CS32, .ss = g->ss,
-		.ds = g->ds, .es = g->es, .fs = g->fs, .gs = g->gs,
+		.cs = HOST_CS32, .ss = host_selector(g->ss),
+		.ds = host_selector(g->ds), .es = host_selector(g->es),
+		.fs = host_selector(g->fs), .gs = host_selector(g->gs),
 		/* With FSGSBASE the bases are not derived from selectors. */
 		.fs_base = v->fs_base, .gs_base = v->gs_base,
 	};

@@ -315,6 +315,11 @@ static struct user_desc ldt_entry(unsigned int index, uint64_t descriptor)
 {
 	uint32_t lo = (uint32_t)descriptor, hi = (uint32_t)(descriptor >> 32);
 
+	/* The kernel's pattern for an empty entry, which is a #GP to load. */
+	if (!descriptor)
+		return (struct user_desc){
+			.entry_number = index, .read_exec_only = 1, .seg_not_present = 1,
+		};
 	return (struct user_desc){
 		.entry_number = index,
 		.base_addr = lo >> 16 | (hi & 0xff) << 16 | (hi & 0xff000000),
