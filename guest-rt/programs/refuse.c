@@ -216,7 +216,7 @@ static inline void case_no_gate_fault(void)
 	*(volatile uint32_t *)0x90000000 = 1;
 }
 
-/* case int80 abi s: 4 unhandled trap 128 */
+/* case int80 abi s: 4 unhandled trap 13 .*error code 0x402 */
 static inline void case_int80(void)
 {
 	/* On the host it would be write(1, "ESCAPED\n", 8). */

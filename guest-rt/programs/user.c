@@ -54,6 +54,9 @@ SNIPPET(cr3, "mov %cr3, %eax");
 SNIPPET(iret, "push $0x202; push $0x61; push $0x100000; iret");
 SNIPPET(hypercall, "mov $2, %eax; int $0x1f");
 SNIPPET(irq_vector, "int $0x20");
+SNIPPET(no_gate, "int $0x42");
+SNIPPET(double_fault, "int $8");
+SNIPPET(alignment, "pushf; orl $0x40000, (%esp); popf; int $0x80");
 SNIPPET(vmcall, "mov $2, %eax; vmcall");
 SNIPPET(ud2, "ud2");
 SNIPPET(breakpoint, "int3");
@@ -91,6 +94,8 @@ static const struct row rows[] = {
 	ROW(iret, "iret into the kernel", 13, 0x60, 0),
 	ROW(hypercall, "a hypercall", 13, 0xfa, 0),
 	ROW(irq_vector, "int $0x20", 13, 0x102, 0),
+	ROW(no_gate, "int $0x42, which has no gate", 13, 0x212, 0),
+	ROW(double_fault, "int $8", 13, 0x42, 0),
 	ROW(ud2, "ud2", 6, 0, 0),
 	ROW(breakpoint, "int3", 3, 0, 0),
 	ROW(divide, "divides by zero", 0, 0, 0),
@@ -174,6 +179,20 @@ static void selectors(void)
 	printf("every data segment selector, of every ring: survived\n");
 }
 
+/* The kernel runs at ring 3 of the host, and a program's EFLAGS.AC with it, if
+ * nobody clears it: its next access like this one would be the last. */
+static void alignment_checks(void)
+{
+	const struct row r = ROW(alignment, "has its alignment checked", 0x80, 0, 0);
+	static uint32_t words[2] = { 0x11223344, 0x55667788 };
+	uint32_t value;
+
+	check(&r);
+	__asm__ volatile("movl 1(%1), %0" : "=r"(value) : "r"(words), "m"(words));
+	CHECK(value == 0x88112233);
+	printf("the kernel's is not\n");
+}
+
 /* --- preemption ---------------------------------------------------------------- */
 
 static unsigned int ticks;
@@ -222,6 +241,7 @@ int guest_main(void)
 	check_refused("vmcall", vmcall_start, vmcall_end);
 	check_refused("sysenter", sysenter_start, sysenter_end);
 	check_refused("a TLS segment that is not there", no_tls_start, no_tls_end);
+	alignment_checks();
 	preemption();
 	selectors();
 	return 0;

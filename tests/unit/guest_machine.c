@@ -115,16 +115,16 @@ Test(guest_machine, frame_on_the_same_ring)
 	guest_set_irq_enabled(g, EFLAGS_IF | 2);
 	r->eip = 0x150000;
 	r->esp = STACK;
-	r->eflags = 0x10347;	/* RF, IF, TF, and some */
+	r->eflags = 0x50347;	/* AC, RF, IF, TF, and some */
 	exit_with(g, VECTOR_UD, 0, 0, "\x0f\x0b", 2);
 	cr_assert_eq(r->eip, 0x123456);
 	cr_assert_eq(r->esp, STACK - 12);
 	cr_assert_eq(fixture_get32(g, STACK - 12), 0x150000);
 	cr_assert_eq(fixture_get32(g, STACK - 8), LGUEST_KERNEL_CS);
-	cr_assert_eq(fixture_get32(g, STACK - 4), 0x10347);
-	/* An interrupt gate masks, and the live TF, RF, NT, VM are gone. */
+	cr_assert_eq(fixture_get32(g, STACK - 4), 0x50347);
+	/* An interrupt gate masks, and the live TF, RF, NT, VM, AC are gone. */
 	cr_assert_eq(guest_irq_enabled(g), 0);
-	cr_assert_eq(r->eflags & (EFLAGS_TF | EFLAGS_RF | EFLAGS_NT | EFLAGS_VM), 0);
+	cr_assert_eq(r->eflags & (EFLAGS_TF | EFLAGS_RF | EFLAGS_NT | EFLAGS_VM | EFLAGS_AC), 0);
 	fixture_free(g);
 }
 
@@ -150,6 +150,8 @@ Test(guest_machine, frame_with_ring_change_and_error_code)
 	fixture_free(g);
 }
 
+#define NO_GATE 4u
+
 Test(guest_machine, software_interrupts_obey_the_gate)
 {
 	static const struct {
@@ -158,6 +160,9 @@ Test(guest_machine, software_interrupts_obey_the_gate)
 	} rows[] = {
 		{ 3, 3, true, true }, { 3, 0, true, false }, { 3, 3, false, true },
 		{ 0x80, 3, true, true }, { 0x80, 0, true, false }, { 0x21, 0, true, false },
+		/* No gate at all, and vectors that never have one. */
+		{ 0x42, NO_GATE, true, false }, { 0x42, NO_GATE, false, false },
+		{ 0x80, NO_GATE, true, false }, { 8, 3, true, false }, { 15, 3, true, false },
 	};
 	size_t i;
 
@@ -165,7 +170,8 @@ Test(guest_machine, software_interrupts_obey_the_gate)
 		struct guest *g = fixture_started(GENERATION_S);
 		uint32_t length = rows[i].vector == 3 ? 1 : 2;
 
-		fixture_gate(g, rows[i].vector, 0x111000, 0xe, rows[i].dpl);
+		if (rows[i].dpl != NO_GATE)
+			fixture_gate(g, rows[i].vector, 0x111000, 0xe, rows[i].dpl);
 		fixture_gate(g, VECTOR_GP, 0x222000, 0xe, 0);
 		g->cpu.v.regs.esp = STACK;
 		if (rows[i].user)

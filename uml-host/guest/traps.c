@@ -81,8 +81,9 @@ void guest_push_frame(struct guest *g, uint64_t gate, bool has_error, uint32_t e
 	cpu->cs = LGUEST_KERNEL_CS;
 	r->eip = cpu->last_entry = gate_offset(gate);
 	/* Older hosts left TF set, and a single-stepped program went on
-	 * trapping in the kernel. */
-	r->eflags &= ~(EFLAGS_TF | EFLAGS_VM | EFLAGS_RF | EFLAGS_NT);
+	 * trapping in the kernel.  AC counts at ring 3 only, where this kernel
+	 * runs: a program's alignment checks must not be its kernel's. */
+	r->eflags &= ~(EFLAGS_TF | EFLAGS_VM | EFLAGS_RF | EFLAGS_NT | EFLAGS_AC);
 	if (gate_masks_interrupts(gate))
 		guest_set_irq_enabled(g, 0);
 }
@@ -134,12 +135,14 @@ void guest_reflect(struct guest *g, unsigned int vector, uint32_t error)
 }
 
 /* int n, int3, into: EIP is already behind the instruction of `length` bytes.
- * The gate decides who may (ABI 5.1). */
+ * The gate decides who may (ABI 5.1).  Without one nobody may: the original
+ * host's own gate for such a vector is for ring 0, so it is a #GP, and no way
+ * for a program to end its guest. */
 static void software_interrupt(struct guest *g, unsigned int vector, uint32_t length)
 {
 	uint64_t gate = g->idt[vector];
 
-	if (gate_present(gate) && gate_dpl(gate) < guest_cpl(g)) {
+	if (!gate_present(gate) || gate_dpl(gate) < guest_cpl(g)) {
 		g->cpu.v.regs.eip -= length;
 		guest_reflect(g, VECTOR_GP, IDT_ERROR(vector));
 		return;
