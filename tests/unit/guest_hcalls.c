@@ -378,6 +378,27 @@ Test(guest_hcalls, the_first_reason_wins)
 	fixture_free(g);
 }
 
+/* The same rule for the call of generation Z, whose second register is 0. */
+Test(guest_hcalls, crash_of_generation_z)
+{
+	static const struct { const char *text; uint32_t how; enum guest_end end; } rows[] = {
+		{ "Power down", 0, END_POWEROFF }, { "Oops", 0, END_CRASH },
+		{ "again", 2, END_RESTART },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct guest *g = fixture_started(GENERATION_S);
+
+		g->lg.gens = GEN(Z);
+		g->lg.old_registers = true;
+		strcpy((char *)fixture_ram(g) + 0x300000, rows[i].text);
+		fixture_call(g, LHCALL_SHUTDOWN, rows[i].how, 0, 0x300000, 0);
+		cr_assert_eq(g->end, rows[i].end, "row %zu", i);
+		fixture_free(g);
+	}
+}
+
 Test(guest_hcalls, shutdown_tells_power_off_from_a_crash)
 {
 	static const struct { const char *text; uint32_t how; enum guest_end end; } rows[] = {
