@@ -8,10 +8,10 @@
 
 guest_abis = a b c e f
 
-guest_sources = console.c data.c gdt.c guest.c hcall.c idt.c printf.c start.S \
-	string.c trap.S user.S user.c
+guest_sources = console.c data.c gdt.c guest.c hcall.c idt.c pci.c printf.c start.S \
+	string.c trap.S user.S user.c virtio.c virtio_page.c virtio_pci.c
 guest_headers = $(wildcard $(srcdir)/guest-rt/include/guest-rt/*.h \
-	$(srcdir)/include/lguest/*.h $(srcdir)/guest-rt/programs/*.h)
+	$(srcdir)/include/lguest/*.h $(srcdir)/include/virtio/*.h)
 
 GUEST_CC = $(CC) -m32 -march=i686
 GUEST_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector \

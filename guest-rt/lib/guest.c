@@ -63,6 +63,22 @@ const char *guest_command_line(void)
 	return line;
 }
 
+bool guest_option(const char *word)
+{
+	const char *at = guest_command_line();
+	size_t n = strlen(word);
+
+	while (*at) {
+		if (!strncmp(at, word, n) && (at[n] == ' ' || !at[n]))
+			return true;
+		while (*at && *at != ' ')
+			at++;
+		while (*at == ' ')
+			at++;
+	}
+	return false;
+}
+
 void guest_begin(void)
 {
 	int status = guest_main();

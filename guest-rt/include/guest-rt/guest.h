@@ -102,7 +102,8 @@ void (*trap_entry(unsigned int vector))(void);
 
 /* --- console and text (console.c, printf.c, string.c) ------------------------------ */
 
-/* Writes to the early console, 16 characters a NOTIFY, as Linux does. */
+/* Writes to the early console: 16 characters a NOTIFY as Linux does, or in F one
+ * by one to the PCI console. */
 void console_write(const char *text, size_t n);
 int printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int vsnprintf(char *to, size_t size, const char *fmt, va_list args);
@@ -121,6 +122,8 @@ int strncmp(const char *a, const char *b, size_t n);
 /* The words after GUEST on uml-host's command line, joined by blanks.  Valid
  * for good. */
 const char *guest_command_line(void);
+/* Is `word` one of them? */
+bool guest_option(const char *word);
 
 static inline uint64_t rdtsc(void)
 {
