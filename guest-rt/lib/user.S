@@ -32,9 +32,7 @@ user_enter:
 	xorl	%esi, %esi
 	xorl	%edi, %edi
 	xorl	%ebp, %ebp
-	pushl	8(%esp)
-	popl	%ss:lguest_data		/* the virtual interrupt flag */
-	iret
+	jmp	guest_iret		/* with the virtual interrupt flag */
 
 /* The way back, from a trap handler. */
 	.globl	user_leave

@@ -63,6 +63,11 @@ void user_set_handler(unsigned int vector, user_handler *handler)
 
 void user_run(uint32_t eip, uint32_t esp, struct user_end *end)
 {
+	user_run_with(eip, esp, EFLAGS_IF | 2, end);
+}
+
+void user_run_with(uint32_t eip, uint32_t esp, uint32_t eflags, struct user_end *end)
+{
 	unsigned int vector;
 
 	for (vector = 0; vector < 256; vector++)
@@ -70,6 +75,6 @@ void user_run(uint32_t eip, uint32_t esp, struct user_end *end)
 	hcall3(LHCALL_SET_STACK, LGUEST_KERNEL_DS,
 	       guest_pa(trap_stack) + (uint32_t)sizeof(trap_stack), 2);
 	current_end = end;
-	user_enter(eip, esp, EFLAGS_IF | 2);
+	user_enter(eip, esp, eflags);
 	irq_disable();
 }

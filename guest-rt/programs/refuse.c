@@ -257,6 +257,13 @@ static inline void case_frame_unmapped(void)
 	__asm__ volatile("movl $0x90000000, %%esp\n int3" : : : "memory");
 }
 
+/* case iret-unmapped abi s: 4 no page is mapped */
+static inline void case_iret_unmapped(void)
+{
+	idt_load();
+	__asm__ volatile("movl $0x90000000, %%esp\n iret" : : : "memory");
+}
+
 /* case panic abi s: 3 on purpose */
 static inline void case_panic(void)
 {

@@ -212,46 +212,99 @@ static void map_direct(struct guest *g)
 	space_map(guest_view(g, 0, CPL_KERNEL), 0, 0, FIXTURE_MEM >> 12, SPACE_READ | SPACE_WRITE);
 }
 
+#define USER_DATA 0x00cff3000000ffffull	/* flat, writable, ring 3 */
+
 Test(guest_machine, iret_forms)
 {
+	/* error: of the #GP; 0x7b as SS is entry 15, 0x83 entry 16 and so on. */
 	static const struct {
-		uint32_t cs;
-		bool ok, user;
+		uint32_t cs, ss;
+		unsigned int from;
+		bool ok;
+		uint32_t error;
 	} rows[] = {
-		{ 0x61, true, false }, { 0x73, true, true }, { 0x60, false, false },
-		{ 0x63, false, false }, { 0x71, false, false }, { 0x33, false, false },
-		{ 0x23, false, false }, { 0, false, false }, { 0xdf, false, false },
+		{ 0x61, 0, CPL_KERNEL, true, 0 }, { 0x73, 0x7b, CPL_KERNEL, true, 0 },
+		{ 0x73, 0x7b, CPL_USER, true, 0 }, { 0x61, 0, CPL_USER, false, 0x60 },
+		{ 0x60, 0x7b, CPL_KERNEL, false, 0x60 }, { 0x63, 0x7b, CPL_KERNEL, false, 0x60 },
+		{ 0x71, 0x7b, CPL_KERNEL, false, 0x70 }, { 0x33, 0x7b, CPL_KERNEL, false, 0x30 },
+		{ 0x23, 0x7b, CPL_KERNEL, false, 0x20 }, { 0, 0x7b, CPL_KERNEL, false, 0 },
+		{ 0xdf, 0x7b, CPL_KERNEL, false, 0xdc }, { 0x23, 0x7b, CPL_USER, false, 0x20 },
+		{ 0x73, 0, CPL_KERNEL, false, 0 }, { 0x73, 3, CPL_KERNEL, false, 0 },
+		{ 0x73, 0x79, CPL_KERNEL, false, 0x78 }, { 0x73, 0x7f, CPL_KERNEL, false, 0x7c },
+		{ 0x73, 0x69, CPL_KERNEL, false, 0x68 }, { 0x73, 0x73, CPL_KERNEL, false, 0x70 },
+		{ 0x73, 0x83, CPL_KERNEL, false, 0x80 }, { 0x73, 0x8b, CPL_KERNEL, false, 0x88 },
+		{ 0x73, 0x33, CPL_KERNEL, false, 0x30 }, { 0x73, 0xfffb, CPL_KERNEL, false, 0xfff8 },
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct guest *g = fixture_started(GENERATION_E);
 		struct engine_regs *r = &g->cpu.v.regs;
+		bool user = rows[i].ok && rows[i].ss == 0x7b && rows[i].from == CPL_KERNEL;
 
 		map_direct(g);
+		space_map(guest_view(g, 0, CPL_USER), STACK >> 12, STACK >> 12, 1, SPACE_READ);
+		/* 6: not flat; 13: the kernel's; 14: code; 15: good; 16: a TSS's. */
+		g->gdt[6] = USER_DATA | 0x10000;
+		g->gdt[13] = 0x00cfb3000000ffffull;
+		g->gdt[14] = 0x00cffb000000ffffull;
+		g->gdt[15] = g->gdt[16] = USER_DATA;
 		fixture_gate(g, VECTOR_GP, 0x222000, 0xe, 0);
+		if (rows[i].from == CPL_USER) {
+			g->cpu.cs = LGUEST_USER_CS;
+			g->cpu.ss = LGUEST_USER_DS;
+		}
+		g->cpu.ss1 = LGUEST_KERNEL_DS;
+		g->cpu.esp1 = STACK - 0x100;
 		r->esp = STACK;
 		fixture_put32(g, STACK, 0x155555);
 		fixture_put32(g, STACK + 4, rows[i].cs);
 		fixture_put32(g, STACK + 8, 0x27fd5);	/* VM and IOPL too */
 		fixture_put32(g, STACK + 12, 0xbfff0000);
-		fixture_put32(g, STACK + 16, 0x7b);
+		fixture_put32(g, STACK + 16, rows[i].ss);
 		r->eflags = 0x202;
-		exit_with(g, VECTOR_GP, 0x60, 0, "\xcf", 1);
+		exit_with(g, VECTOR_GP, rows[i].cs & 0xfffc, 0, "\xcf", 1);
 		cr_assert_eq(r->eip, rows[i].ok ? 0x155555 : 0x222000, "row %zu", i);
 		if (!rows[i].ok)
-			cr_assert_eq(fixture_get32(g, r->esp), rows[i].cs & 0xfffc);
+			cr_assert_eq(fixture_get32(g, r->esp), rows[i].error, "row %zu", i);
 		else
 			cr_assert_eq(r->eflags, 0x4fd7 | 0x200, "row %zu: 0x%x", i, r->eflags);
-		if (rows[i].user) {
+		if (user) {
 			cr_assert_eq(r->esp, 0xbfff0000);
 			cr_assert_eq(g->cpu.ss, 0x7b);
 			cr_assert_eq(guest_cpl(g), CPL_USER);
 		} else if (rows[i].ok) {
 			cr_assert_eq(r->esp, STACK + 12);
+			cr_assert_eq(guest_cpl(g), rows[i].from);
 		}
 		fixture_free(g);
 	}
+}
+
+/* AC means nothing to a kernel, which is at ring 3 in truth. */
+Test(guest_machine, alignment_is_checked_in_programs)
+{
+	struct guest *g = fixture_started(GENERATION_E);
+	struct engine_regs *r = &g->cpu.v.regs;
+
+	map_direct(g);
+	fixture_gate(g, VECTOR_AC, 0x222000, 0xe, 0);
+	r->esp = STACK;
+	r->eip = 0x155555;
+	r->eflags = 0x202 | EFLAGS_AC;
+	exit_with(g, VECTOR_AC, 0, 0, "\x8b\x00", 2);
+	cr_assert_eq(r->eip, 0x155555);
+	cr_assert_eq(r->eflags, 0x202);
+	g->cpu.cs = LGUEST_USER_CS;
+	g->cpu.ss = LGUEST_USER_DS;
+	g->cpu.ss1 = LGUEST_KERNEL_DS;
+	g->cpu.esp1 = STACK;
+	r->eflags = 0x202 | EFLAGS_AC;
+	exit_with(g, VECTOR_AC, 0, 0, "\x8b\x00", 2);
+	cr_assert_eq(r->eip, 0x222000);
+	cr_assert_not(r->eflags & EFLAGS_AC);
+	cr_assert(fixture_get32(g, r->esp + 12) & EFLAGS_AC);
+	fixture_free(g);
 }
 
 /* --- interrupts ------------------------------------------------------------------------------ */

@@ -101,6 +101,18 @@ static bool is_loadable(uint64_t d, unsigned int cpl)
 	return (d >> DESC_DPL_SHIFT & 3) >= cpl;
 }
 
+/* Host code always has a flat SS, so nothing else can be a program's. */
+bool guest_is_user_stack(const struct guest *g, uint16_t sel)
+{
+	unsigned int index = sel >> 3;
+	uint64_t d;
+
+	if ((sel & 7) != CPL_USER || index >= LGUEST_GDT_ENTRIES || is_ignored(index))
+		return false;
+	d = g->gdt[index];
+	return is_loadable(d, CPL_USER) && is_flat(d) && !(d & DESC_CODE) && (d & DESC_WRITABLE);
+}
+
 /*
  * Tour 170: Segments have no such trick: the host's descriptor table is the host's.  A
  * segment that is not flat goes into the local table of the stub, at the index

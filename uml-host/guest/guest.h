@@ -302,6 +302,8 @@ void guest_reload_bases(struct guest *g);
 /* #GP on loading a segment register: does what the instruction meant, if the
  * guest's GDT has such a segment.  True if done. */
 bool guest_load_segment(struct guest *g);
+/* May IRET load this selector into a program's SS? */
+bool guest_is_user_stack(const struct guest *g, uint16_t sel);
 /* The host LDT of the view about to run holds what the guest's GDT says. */
 void guest_sync_ldt(struct guest *g);
 
@@ -369,6 +371,8 @@ void guest_handle_exit(struct guest *g);
 void guest_reflect(struct guest *g, unsigned int vector, uint32_t error);
 /* Reflects the page fault of cpu.v.exit with these of P and W in its error code. */
 void guest_reflect_page_fault(struct guest *g, uint32_t error);
+/* The same for an access of the current ring that the guest's tables forbid. */
+void guest_reflect_access(struct guest *g, uint32_t address, bool write);
 /* The frame alone, for traps and interrupts. */
 void guest_push_frame(struct guest *g, uint64_t gate, bool has_error, uint32_t error);
 

@@ -2,7 +2,7 @@
 /*
  * Instructions that need privilege: what the guest kernel executes natively and
  * the host processor refuses at ring 3.  Guest user code gets the #GP it would
- * get anywhere.
+ * get anywhere; only IRET is anybody's.
  */
 #include "engine/decode.h"
 #include "guest/guest.h"
@@ -28,44 +28,60 @@ uint32_t guest_operand(const struct guest *g, const struct insn *i)
  * Tour 230: And the way out of a handler.  The processor will not return to a ring-1
  * selector from ring 3, so it faults, and we do what it would not.
  */
+/* Words of the frame from `word` on, as the current ring may read them.  False:
+ * the guest sees a fault, or its page is there on the next try. */
+static bool read_frame(struct guest *g, uint32_t *frame, uint32_t word, uint32_t words)
+{
+	uint32_t at = g->cpu.v.regs.esp + 4 * word;
+	uint32_t got = guest_view_read(g, at, frame + word, 4 * words);
+
+	if (got == 4 * words)
+		return true;
+	/* The first byte that is not there: a frame may lie over two pages. */
+	at += got;
+	if (guest_demand_page(g, at, 0) || g->end != END_RUNNING)
+		return false;
+	if (guest_cpl(g) == CPL_KERNEL)
+		kill_guest(g, "IRET at 0x%x with no stack at 0x%x", g->cpu.v.regs.eip, at);
+	else
+		guest_reflect_access(g, at, false);
+	return false;
+}
+
+/* Only the two flat code segments of a 32-bit Linux exist, and no way leads
+ * inward. */
+static bool is_code(const struct guest *g, uint16_t cs)
+{
+	return cs == LGUEST_USER_CS || (cs == LGUEST_KERNEL_CS && guest_cpl(g) == CPL_KERNEL);
+}
+
 /* ABI 5.6.  Always faults at ring 3 for the selectors of a guest, so every way
  * out of the guest kernel comes by here. */
 static void iret(struct guest *g)
 {
 	struct engine_regs *r = &g->cpu.v.regs;
 	uint32_t frame[5];	/* EIP, CS, EFLAGS, ESP, SS */
-	unsigned int rpl;
-	uint16_t cs;
+	bool outward;
 
-	if (guest_view_read(g, r->esp, frame, 12) != 12) {
-		/* The frame itself faults: let the guest see that. */
-		if (!guest_demand_page(g, r->esp, 0))
-			kill_guest(g, "IRET at 0x%x with no stack at 0x%x", r->eip, r->esp);
+	if (!read_frame(g, frame, 0, 3))
+		return;
+	if (!is_code(g, (uint16_t)frame[1])) {
+		guest_reflect(g, VECTOR_GP, frame[1] & 0xfffcu);
 		return;
 	}
-	cs = (uint16_t)frame[1];
-	rpl = cs & 3;
-	/* Only the two flat code segments of a 32-bit Linux exist. */
-	if ((cs >> 3 != LGUEST_KERNEL_CS >> 3 || rpl != CPL_KERNEL) &&
-	    (cs >> 3 != LGUEST_USER_CS >> 3 || rpl != CPL_USER)) {
-		guest_reflect(g, VECTOR_GP, cs & 0xfffcu);
+	outward = (frame[1] & 3) != guest_cpl(g);
+	if (outward && !read_frame(g, frame, 3, 2))
 		return;
-	}
-	if (rpl == CPL_USER && guest_view_read(g, r->esp + 12, frame + 3, 8) != 8) {
-		if (!guest_demand_page(g, r->esp + 12, 0))
-			kill_guest(g, "IRET at 0x%x with no stack at 0x%x", r->eip,
-				   r->esp + 12);
+	if (outward && !guest_is_user_stack(g, (uint16_t)frame[4])) {
+		guest_reflect(g, VECTOR_GP, frame[4] & 0xfffcu);
 		return;
 	}
 	r->eip = frame[0];
 	r->eflags = (r->eflags & ~IRET_FLAGS) | (frame[2] & IRET_FLAGS);
-	g->cpu.cs = cs;
-	if (rpl == CPL_USER) {
-		r->esp = frame[3];
+	r->esp = outward ? frame[3] : r->esp + 12;
+	if (outward)
 		g->cpu.ss = (uint16_t)frame[4];
-	} else {
-		r->esp += 12;
-	}
+	g->cpu.cs = (uint16_t)frame[1];
 }
 
 /* --- ports ------------------------------------------------------------------- */
@@ -204,12 +220,14 @@ bool guest_emulate(struct guest *g)
 	struct engine_exit *x = &g->cpu.v.exit;
 	struct insn insn;
 
-	if (guest_cpl(g) != CPL_KERNEL || !insn_decode(x->insn, x->insn_len, &insn))
+	if (!insn_decode(x->insn, x->insn_len, &insn))
 		return false;
 	if (insn.opcode == 0xcf && !insn.operand16) {
 		iret(g);
 		return true;
 	}
+	if (guest_cpl(g) != CPL_KERNEL)
+		return false;
 	/* The instruction is over, unless it turns out not to be ours. */
 	g->cpu.v.regs.eip += insn.len;
 	if (execute(g, &insn))

@@ -108,8 +108,8 @@ bool guest_low_access(struct guest *g, uint32_t address)
 	uint32_t n;
 
 	n = guest_view_read(g, r->eip, bytes, sizeof(bytes));
-	/* Code below 64 KiB cannot run. */
-	if (address == r->eip || !insn_decode(bytes, n, &insn))
+	/* Code below 64 KiB cannot run, and IRET never gets as far as a step. */
+	if (address == r->eip || !insn_decode(bytes, n, &insn) || insn.opcode == 0xcf)
 		return false;
 	cpu->low_ds = r->ds;
 	cpu->low_es = r->es;

@@ -160,10 +160,18 @@ void guest_reflect_page_fault(struct guest *g, uint32_t error)
 	guest_reflect(g, VECTOR_PF, error | (guest_cpl(g) == CPL_USER ? PF_USER : 0));
 }
 
+void guest_reflect_access(struct guest *g, uint32_t address, bool write)
+{
+	/* Whether the page is there is for the guest's tables to say. */
+	struct guest_pte pte = guest_walk_quiet(g, g->mm.table[g->mm.current].cr3, gva(address));
+
+	g->cpu.v.exit.address = address;
+	guest_reflect_page_fault(g, (write ? PF_WRITE : 0) | (pte.present ? PF_PRESENT : 0));
+}
+
 static void page_fault(struct guest *g)
 {
 	const struct engine_exit *x = &g->cpu.v.exit;
-	struct guest_pte pte;
 
 	/* A program using its TLS selector as the guest knows it: on the host
 	 * that is another segment, whose addresses are wrong. */
@@ -171,11 +179,8 @@ static void page_fault(struct guest *g)
 		g->stats.stops[STOP_PAGE]++;
 		return;
 	}
-	if (g->end != END_RUNNING)
-		return;
-	/* Whether the page is there is for the guest's tables to say. */
-	pte = guest_walk_quiet(g, g->mm.table[g->mm.current].cr3, gva(x->address));
-	guest_reflect_page_fault(g, (x->error & PF_WRITE) | (pte.present ? PF_PRESENT : 0));
+	if (g->end == END_RUNNING)
+		guest_reflect_access(g, x->address, x->error & PF_WRITE);
 }
 
 /*
@@ -263,6 +268,13 @@ static void trap(struct guest *g)
 	case VECTOR_UD:
 		if (!guest_vmcall(g))
 			guest_reflect(g, VECTOR_UD, 0);
+		break;
+	case VECTOR_AC:
+		/* Alignment is checked in programs alone. */
+		if (guest_cpl(g) == CPL_KERNEL && g->cpu.v.regs.eflags & EFLAGS_AC)
+			g->cpu.v.regs.eflags &= ~EFLAGS_AC;
+		else
+			guest_reflect(g, VECTOR_AC, 0);
 		break;
 	default:
 		g->stats.stops[x->vector == LGUEST_SYSCALL_VECTOR ? STOP_SYSCALL : STOP_OTHER]++;

@@ -35,6 +35,8 @@ struct user_end {
 /* Runs user code at eip with stack esp until it traps with a vector that is not
  * handled below, and says how.  Interrupts are enabled in user mode. */
 void user_run(uint32_t eip, uint32_t esp, struct user_end *end);
+/* The same with flags, the virtual interrupt flag among them. */
+void user_run_with(uint32_t eip, uint32_t esp, uint32_t eflags, struct user_end *end);
 
 /* Called for every trap from user mode that has a handler: true goes on in user
  * mode, with the frame as the handler left it. */
