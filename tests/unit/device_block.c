@@ -2,9 +2,12 @@
 /* The block device on temporary files. */
 #include "device_fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -260,6 +263,50 @@ Test(device_block, full_disk)
 	cr_assert_eq(request(VIRTIO_BLOCK_FLUSH, 0, 0, 0).status, 1);
 	cr_assert_eq(request(VIRTIO_BLOCK_IN, 0, 512, 0).status, 0);
 	cr_assert_eq(request(VIRTIO_BLOCK_IN | VIRTIO_BLOCK_BARRIER, 0, 512, 0).status, 1);
+	rig_close(&rig);
+}
+
+/* --- durability ------------------------------------------------------------------- */
+
+/* Stands in for the C library's: killing the program shows nothing, because the
+ * host's page cache survives it. */
+static atomic_uint syncs;
+static atomic_int sync_error;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	if (sync_error) {
+		errno = sync_error;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static unsigned int syncs_of(uint32_t type, uint8_t status)
+{
+	unsigned int before = syncs;
+
+	cr_assert_eq(request(type, 1, type == VIRTIO_BLOCK_FLUSH ? 0 : 512, 'x').status, status);
+	return syncs - before;
+}
+
+Test(device_block, flushes_reach_the_disk)
+{
+	static const int errors[] = { EIO, ENOSPC, EDQUOT };
+	unsigned int i;
+
+	open_block(DEVICE_FORM_B, false);
+	cr_assert_eq(syncs_of(VIRTIO_BLOCK_OUT, 0), 0);
+	cr_assert_eq(syncs_of(VIRTIO_BLOCK_FLUSH, 0), 1);
+	/* Before it and after it. */
+	cr_assert_eq(syncs_of(VIRTIO_BLOCK_OUT | VIRTIO_BLOCK_BARRIER, 0), 2);
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		sync_error = errors[i];
+		cr_assert_eq(syncs_of(VIRTIO_BLOCK_FLUSH, 1), 1);
+		cr_assert_eq(syncs_of(VIRTIO_BLOCK_OUT | VIRTIO_BLOCK_BARRIER, 1), 1);
+	}
+	sync_error = 0;
 	rig_close(&rig);
 }
 

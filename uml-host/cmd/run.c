@@ -19,8 +19,10 @@ static int launch(enum subcommand sub, int argc, char **argv)
 
 	options_parse(&o, sub, argc, argv);
 	catch_fatal_signals();
-	/* A console nobody reads any more is an error to report, not a signal. */
+	/* A console nobody reads any more, a file that may not grow: errors to
+	 * report, not signals. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	/* Wrong filters and unwritable files before anything is started. */
 	if (sub == SUB_TRACE)
 		log = log_open(&o.log);
