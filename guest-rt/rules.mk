@@ -43,6 +43,8 @@ guest-rt/$(1).elf: $$(srcdir)/guest-rt/programs/$(2).c guest-rt/libguest-rt$(4).
 endef
 
 upper = $(subst a,A,$(subst b,B,$(subst c,C,$(subst e,E,$(subst f,F,$(subst s,S,$(1)))))))
+# A program's generations beside S.
+abis_of = $(if $(filter pae mmio,$(1)),c e f,$(guest_abis))
 abi_suffix = $(if $(filter s,$(1)),,-$(1))
 
 # Rows of refuse.c and early.c: "/* case NAME abi LETTER: …".
@@ -56,14 +58,14 @@ row_source = $(word 3,$(subst $(comma), ,$(1)))
 
 $(foreach a,s $(guest_abis),$(eval $(call guest_rules,$(call upper,$(a)),$(call abi_suffix,$(a)))))
 $(foreach p,$(guest_programs),$(eval $(call guest_program,$(p),$(p),S,,)))
-$(foreach p,$(guest_everywhere),$(foreach a,$(if $(filter pae,$(p)),c e f,$(guest_abis)),\
+$(foreach p,$(guest_everywhere),$(foreach a,$(call abis_of,$(p)),\
 	$(eval $(call guest_program,$(p)-$(a),$(p),$(call upper,$(a)),-$(a),))))
 $(foreach r,$(guest_refusals),$(eval $(call guest_program,refuse-$(call row_name,$(r)),$(call row_source,$(r)),$(call upper,$(call row_abi,$(r))),$(call abi_suffix,$(call row_abi,$(r))),-DCASE=case_$(subst -,_,$(call row_name,$(r))))))
 
 guest_libs := guest-rt/libguest-rt.a $(patsubst %,guest-rt/libguest-rt-%.a,$(guest_abis))
 guest_elfs := $(patsubst %,guest-rt/%.elf,$(guest_programs) \
 	$(foreach p,$(guest_everywhere),\
-		$(patsubst %,$(p)-%,$(if $(filter pae,$(p)),c e f,$(guest_abis)))) \
+		$(patsubst %,$(p)-%,$(call abis_of,$(p)))) \
 	$(foreach r,$(guest_refusals),refuse-$(call row_name,$(r))))
 
 guests: $(guest_libs) $(guest_elfs)
