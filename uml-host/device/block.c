@@ -217,6 +217,26 @@ static uint64_t image_bytes(int fd, const char *path)
 	return bytes;
 }
 
+static int open_image(const char *path, bool readonly)
+{
+	/* Not blocking: the name may be that of a fifo. */
+	int flags = (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, fd;
+	struct stat st;
+
+	/* A disk of the host has a writer that takes no locks: who mounted it.
+	 * Only there O_EXCL means anything without O_CREAT (open(2)). */
+	if (!readonly && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
+		flags |= O_EXCL;
+	fd = open(path, flags);
+	if (fd < 0 && errno == EBUSY)
+		die("%s: in use: mounted, or another guest's", path);
+	if (fd < 0)
+		die_errno("cannot open %s%s", path,
+			  !readonly && (errno == EACCES || errno == EROFS || errno == EPERM) ?
+			  " for writing (FILE,ro only reads it)" : "");
+	return fd;
+}
+
 void bus_add_block(struct device_bus *bus, const char *path, bool readonly)
 {
 	struct block *b = calloc(1, sizeof(*b));
@@ -224,12 +244,7 @@ void bus_add_block(struct device_bus *bus, const char *path, bool readonly)
 
 	if (!b)
 		die("out of memory");
-	/* Not blocking: the name may be that of a fifo. */
-	b->fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (b->fd < 0)
-		die_errno("cannot open %s%s", path,
-			  !readonly && (errno == EACCES || errno == EROFS || errno == EPERM) ?
-			  " for writing (FILE,ro only reads it)" : "");
+	b->fd = open_image(path, readonly);
 	b->bytes = image_bytes(b->fd, path);
 	lock_image(b->fd, path, readonly);
 	b->readonly = readonly;
