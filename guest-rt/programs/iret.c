@@ -150,6 +150,28 @@ static void kernel_step(void)
 	printf("same ring: single step\n");
 }
 
+/* What the host does for the kernel is a step as well. */
+extern const char step_in[], step_cr[], step_cli[], step_fs[];
+
+static void kernel_step_emulated(void)
+{
+#define STEP(name, insn) \
+	do { \
+		uint32_t eax = LGUEST_KERNEL_DS; \
+\
+		db.count = 0; \
+		__asm__ volatile("pushf\n orl $0x100, (%%esp)\n popf\n" insn "\n" \
+				 #name ":\n nop\n nop" : "+a"(eax) : : "memory"); \
+		CHECK(db.count == 1 && db.eip == (uint32_t)name); \
+	} while (0)
+
+	STEP(step_in, "inb $0x80, %%al");
+	STEP(step_cr, "movl %%cr0, %%eax");
+	STEP(step_cli, "cli");
+	STEP(step_fs, "movl %%eax, %%fs");
+	printf("same ring: single step of what is emulated\n");
+}
+
 /* --- wrong frames -------------------------------------------------------------------- */
 
 static void refused(uint32_t error)
@@ -384,6 +406,7 @@ int guest_main(void)
 	kernel_flags();
 	kernel_alignment();
 	kernel_step();
+	kernel_step_emulated();
 	wrong_frames();
 	short_form();
 	frame_over_two_pages();

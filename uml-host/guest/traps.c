@@ -183,6 +183,18 @@ static void page_fault(struct guest *g)
 		guest_reflect_access(g, x->address, x->error & PF_WRITE);
 }
 
+/* The host did an instruction for the guest, and EIP is behind it.  If the guest
+ * steps, that was a step.  Where a device has still to answer, or a fault was
+ * reflected instead (which clears TF), it was none yet. */
+static void done_for_guest(struct guest *g)
+{
+	if (g->cpu.v.regs.eflags & EFLAGS_TF && g->request == REQUEST_NONE &&
+	    g->end == END_RUNNING) {
+		g->cpu.dr6 |= DR6_BS;
+		guest_reflect(g, VECTOR_DB, 0);
+	}
+}
+
 /*
  * Tour 60: From here on we are in guest/, which has never heard of processes: a
  * virtual machine in one struct.  A #GP is the guest's way to say almost
@@ -224,10 +236,14 @@ static void general_protection(struct guest *g)
 	}
 	if (guest_load_segment(g)) {
 		g->stats.stops[STOP_SEGMENT]++;
+		done_for_guest(g);
 		return;
 	}
 	if (guest_emulate(g)) {
 		g->stats.stops[x->insn[0] == IRET ? STOP_IRET : STOP_EMULATED]++;
+		/* The TF that IRET has loaded is for what comes after. */
+		if (x->insn[0] != IRET)
+			done_for_guest(g);
 		return;
 	}
 	g->stats.stops[STOP_OTHER]++;
