@@ -248,7 +248,7 @@ Test(log_decode, escapes)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		line_reset(&line);
-		line_quoted(&line, (const uint8_t *)cases[i].raw, cases[i].len, false, 99);
+		line_quoted(&line, (const uint8_t *)cases[i].raw, cases[i].len, false, 99, LINE_ESCAPES_WORDS);
 		cr_expect_str_eq(text(), cases[i].words);
 	}
 }
@@ -262,7 +262,7 @@ Test(log_decode, string_limit)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		line_reset(&line);
-		line_quoted(&line, (const uint8_t *)"hello", 5, cases[i].more, cases[i].limit);
+		line_quoted(&line, (const uint8_t *)"hello", 5, cases[i].more, cases[i].limit, LINE_ESCAPES_WORDS);
 		cr_expect_str_eq(text(), cases[i].words);
 	}
 }

@@ -28,14 +28,14 @@ static uint32_t rows(const char *names)
 
 static struct log_filter filter_of(const char *first, const char *second)
 {
-	struct log_filter f;
+	static struct log log;
 
-	filter_init(&f);
+	filter_init(&log.filter);
 	if (first)
-		filter_add(&f, first);
+		qualifier_add(&log, first);
 	if (second)
-		filter_add(&f, second);
-	return f;
+		qualifier_add(&log, second);
+	return log.filter;
 }
 
 #define MEMORY "NEW_PGTABLE FLUSH_TLB SET_PMD SET_PTE SET_PGD"
@@ -138,6 +138,36 @@ Test(log_filter, matches_events)
 	cr_expect_not(filter_match(&f, &e));
 }
 
+Test(log_filter, traps_by_vector)
+{
+	struct log_filter f = filter_of("trap=14,#GP,ud,0x80", NULL);
+	unsigned int chosen = 0;
+
+	cr_expect(f.traps);
+	cr_expect_eq(f.calls, FILTER_ALL_CALLS);
+	for (unsigned int v = 0; v < 256; v++)
+		chosen += f.vector[v];
+	cr_expect_eq(chosen, 4);
+	cr_expect(f.vector[14] && f.vector[13] && f.vector[6] && f.vector[0x80]);
+
+	f = filter_of("trap=!#PF", NULL);
+	cr_expect(!f.vector[14] && f.vector[13] && f.vector[255]);
+	f = filter_of("trap=none", NULL);
+	cr_expect(!f.vector[14] && !f.vector[13]);
+}
+
+Test(log_filter, status_hides_by_outcome)
+{
+	struct guest_event e = call("HALT", 0, 0, 0, 0);
+	struct log_filter f = filter_of("status=killed", NULL);
+
+	cr_expect_not(filter_match(&f, &e));
+	e.end = END_KILLED;
+	cr_expect(filter_match(&f, &e));
+	f = filter_of("status=!killed", NULL);
+	cr_expect_not(filter_match(&f, &e));
+}
+
 Test(log_filter, unknown_calls_belong_to_all)
 {
 	struct guest_event e = { .kind = EVENT_HCALL, .row = 255, .nr = 99 };
@@ -197,4 +227,9 @@ REFUSED(nothing, "trace=")
 REFUSED(empty_item, "trace=HALT,,TS")
 REFUSED(late_negation, "trace=HALT,!TS")
 REFUSED(unknown_qualifier, "signal=SIGSEGV")
+REFUSED(unknown_trap, "trap=#PG")
+REFUSED(trap_beyond_the_table, "trap=256")
+REFUSED(raw_traps, "raw=%trap")
+REFUSED(unknown_quiet, "quiet=attach")
+REFUSED(unknown_status, "status=failed")
 REFUSED(long_name, "trace=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")

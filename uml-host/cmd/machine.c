@@ -190,12 +190,20 @@ void machine_load(struct machine *m)
 
 /* --- the owner of the run loop --------------------------------------------------- */
 
+static void set_wants(struct machine *m)
+{
+	struct log_wants wants = log_wants(m->log);
+
+	m->guest->trace_rows = wants.rows;
+	m->guest->trace_kinds = wants.kinds;
+}
+
 static void on_event(void *context, const struct guest_event *event)
 {
 	struct machine *m = context;
 
-	if (m->log)
-		log_event(m->log, event);
+	if (m->log && !log_event(m->log, event))
+		set_wants(m);
 }
 
 static void on_console(void *context, const uint8_t *text, uint32_t len)
@@ -457,13 +465,10 @@ int machine_run(struct machine *m, struct log *log)
 		.notify = on_notify, .port = on_port, .mmio = on_mmio, .initialised = on_initialised,
 		.stop = should_stop,
 	};
-	struct log_wants wants = log_wants(log);
-
 	m->log = log;
 	start_timeout(m);
 	for (;;) {
-		m->guest->trace_rows = wants.rows;
-		m->guest->trace_kinds = wants.kinds;
+		set_wants(m);
 		guest_run(m->guest, m->engine, &owner);
 		if (m->guest->end != END_RESTART || m->options->no_reboot)
 			break;

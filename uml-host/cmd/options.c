@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,19 @@ static void set_detail(struct options *o, const char *v) { (void)v; o->log.verbo
 static void set_quiet(struct options *o, const char *v) { (void)v; o->log.quiet++; }
 static void set_string(struct options *o, const char *v) { o->log.string_limit = number("-s", v, EVENT_TEXT); }
 
+static void set_hex(struct options *o, const char *v) { (void)v; o->log.hex++; }
+static void set_names(struct options *o, const char *v) { (void)v; o->log.no_names = false; }
+static void set_no_names(struct options *o, const char *v) { (void)v; o->log.no_names = true; }
+static void set_done(struct options *o, const char *v) { (void)v; o->log.outcome = LOG_OUTCOME_DONE; }
+static void set_killed(struct options *o, const char *v) { (void)v; o->log.outcome = LOG_OUTCOME_KILLED; }
+
+static void set_limit(struct options *o, const char *v)
+{
+	o->log.limit = number("--limit", v, UINT_MAX);
+	if (!o->log.limit)
+		usage_error("--limit: at least one event");
+}
+
 static void set_stamp(struct options *o, const char *v)
 {
 	(void)v;
@@ -280,7 +294,7 @@ static const struct option_row table[] = {
 	{ 0, "stats", NULL, GUESTS, "at the end: why and how often the guest stopped, on stderr", set_stats },
 	{ 0, "verbose", NULL, GUESTS, "say what uml-host does, on stderr", set_verbose },
 
-	{ 'e', NULL, "trace=SET", SUB_TRACE, "calls to show: names, %classes, !not, /regex", set_e },
+	{ 'e', NULL, "trace=SET", SUB_TRACE, "calls to show: names, %classes, !not, /regex; or another qualifier", set_e },
 	{ 'o', "output", "FILE", SUB_TRACE, "write the log to FILE", set_o },
 	{ 'A', NULL, NULL, SUB_TRACE, "append to FILE", set_append },
 	{ 'c', NULL, NULL, SUB_TRACE, "a summary at the end instead of the log", set_summary },
@@ -294,6 +308,12 @@ static const struct option_row table[] = {
 	{ 'v', NULL, NULL, SUB_TRACE, "more: rewritten sites, privilege levels", set_detail },
 	{ 's', NULL, "N", SUB_TRACE, "at most N bytes of each string (32)", set_string },
 	{ 'X', NULL, "FORM", SUB_TRACE, "values as abbrev, raw or verbose", set_values },
+	{ 'x', NULL, NULL, SUB_TRACE, "strings: what is not printable in hex; -xx everything", set_hex },
+	{ 'N', "arg-names", NULL, SUB_TRACE, "names of arguments (the default)", set_names },
+	{ 0, "no-arg-names", NULL, SUB_TRACE, "values of arguments alone", set_no_names },
+	{ 'z', NULL, NULL, SUB_TRACE, "only calls that were done", set_done },
+	{ 'Z', NULL, NULL, SUB_TRACE, "only calls that killed the guest", set_killed },
+	{ 0, "limit", "N", SUB_TRACE, "end the log after N events; the guest runs on", set_limit },
 	{ 'q', NULL, NULL, SUB_TRACE, "no rewrite notes; -qq no +++ lines either", set_quiet },
 	{ 0, "format", "FORM", SUB_TRACE, "text", set_format },
 

@@ -103,7 +103,7 @@ static bool has_text(const struct guest_event *event)
 static void put_text(const struct argument *a)
 {
 	line_quoted(a->line, a->event->text, event_text_len(a->event),
-		    a->event->text_more, a->style->string_limit);
+		    a->event->text_more, a->style->string_limit, a->style->escapes);
 }
 
 static void words_text(const struct argument *a)
@@ -158,6 +158,12 @@ static bool shows_words(const struct printer *p, enum log_values values)
 	return p->form != FORM_EXTRA || values == LOG_VALUES_VERBOSE;
 }
 
+static void put_name(const struct argument *a, const char *name)
+{
+	if (!a->style->no_names)
+		line_printf(a->line, "%s=", name);
+}
+
 static void put_number(const struct argument *a, const struct printer *p)
 {
 	if (p->high == ARG_PTE_HI && a->style->values != LOG_VALUES_RAW) {
@@ -168,8 +174,11 @@ static void put_number(const struct argument *a, const struct printer *p)
 		return;
 	}
 	line_printf(a->line, p->decimal ? "%u" : "0x%x", a->value);
-	if (a->high_name)
-		line_printf(a->line, ", %s=0x%x", a->high_name, a->high);
+	if (a->high_name) {
+		line_puts(a->line, ", ");
+		put_name(a, a->high_name);
+		line_printf(a->line, "0x%x", a->high);
+	}
 }
 
 static void put_argument(const struct argument *a, const struct printer *p)
@@ -179,14 +188,14 @@ static void put_argument(const struct argument *a, const struct printer *p)
 
 	if (words && a->style->values == LOG_VALUES_ABBREV && p->form >= FORM_WORDS) {
 		if (p->form == FORM_WORDS)
-			line_printf(a->line, "%s=", a->name);
+			put_name(a, a->name);
 		before = a->line->len;
 		p->words(a);
 		if (a->line->len == before)
 			put_number(a, p);
 		return;
 	}
-	line_printf(a->line, "%s=", a->name);
+	put_name(a, a->name);
 	put_number(a, p);
 	if (!words)
 		return;

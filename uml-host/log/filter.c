@@ -16,6 +16,8 @@
  * ones add; those with ! take away.  Traps and interrupts only ever add to the
  * calls: `-e trace=%trap` shows both, `-e trace=none,%trap` traps alone.
  *
+ * `-e trap=SET` chooses among the traps.  The rest of -e is in qualifier.c.
+ *
  * It becomes two bit masks over the rows of the hypercall table, so that the
  * guest layer can ask what is wanted without asking the log.
  */
@@ -31,20 +33,13 @@
 
 #define PREFIX "LHCALL_"
 
-/* What the items of one list add up to. */
-struct selection {
-	uint32_t calls, async;
-	bool traps, irqs;
-	bool names_calls;	/* an item was about calls, even if it named none */
-	bool clears;		/* "none" */
-};
-
 void filter_init(struct log_filter *filter)
 {
 	*filter = (struct log_filter) {
 		.calls = FILTER_ALL_CALLS,
 		.async = FILTER_ALL_CALLS,
 	};
+	memset(filter->vector, true, sizeof(filter->vector));
 }
 
 void filter_init_all(struct log_filter *filter)
@@ -215,7 +210,7 @@ _Noreturn static void unknown_item(const char *item)
 		    item, list);
 }
 
-static void select_calls(struct selection *set, uint32_t rows)
+static void select_calls(struct filter_selection *set, uint32_t rows)
 {
 	set->calls |= rows;
 	set->async |= rows;
@@ -223,7 +218,7 @@ static void select_calls(struct selection *set, uint32_t rows)
 }
 
 /* %class; false if there is no such class. */
-static bool select_class(struct selection *set, const char *name)
+static bool select_class(struct filter_selection *set, const char *name)
 {
 	if (!strcasecmp(name, "trap")) {
 		set->traps = true;
@@ -248,7 +243,7 @@ static bool select_class(struct selection *set, const char *name)
 }
 
 /* One item without its "?"; false if it means nothing. */
-static bool select_item(struct selection *set, const char *item)
+static bool select_item(struct filter_selection *set, const char *item)
 {
 	uint32_t rows;
 
@@ -272,7 +267,7 @@ static bool select_item(struct selection *set, const char *item)
 	return rows != 0;
 }
 
-static void apply(struct log_filter *filter, const struct selection *set, bool negated)
+static void apply(struct log_filter *filter, const struct filter_selection *set, bool negated)
 {
 	if (negated) {
 		filter->calls &= ~set->calls;
@@ -292,30 +287,12 @@ static void apply(struct log_filter *filter, const struct selection *set, bool n
 	filter->started = filter->started || set->names_calls;
 }
 
-/* Skips "trace=", which may be left out; other words before "=" are errors. */
-static const char *skip_qualifier(const char *expression)
+void filter_parse(const char *expression, const char *list, struct filter_selection *set)
 {
-	size_t word = 0;
-
-	while (isalpha((unsigned char)expression[word]))
-		word++;
-	if (expression[word] != '=')
-		return expression;
-	if ((word == 5 && !strncmp(expression, "trace", 5)) ||
-	    (word == 1 && expression[0] == 't'))
-		return expression + word + 1;
-	usage_error("-e %s: unknown; write -e trace=… with names of hypercalls, "
-		    "%%classes or /regex", expression);
-}
-
-void filter_add(struct log_filter *filter, const char *expression)
-{
-	struct selection set = { 0 };
-	const char *list = skip_qualifier(expression);
-	bool negated = list[0] == '!';
 	char *copy, *rest, *item;
 
-	copy = rest = strdup(negated ? list + 1 : list);
+	*set = (struct filter_selection) { .negated = list[0] == '!' };
+	copy = rest = strdup(set->negated ? list + 1 : list);
 	if (!copy)
 		die("no memory for -e %s", expression);
 	while ((item = strsep(&rest, ","))) {
@@ -326,14 +303,61 @@ void filter_add(struct log_filter *filter, const char *expression)
 		if (!item[0])
 			usage_error("-e %s: a name is missing; say all, none, or names "
 				    "with commas between", expression);
-		if (select_item(&set, item))
+		if (select_item(set, item))
 			continue;
 		if (!optional)
 			unknown_item(item);
-		set.names_calls = true;
+		set->names_calls = true;
 	}
 	free(copy);
-	apply(filter, &set, negated);
+}
+
+void filter_add(struct log_filter *filter, const char *expression, const char *list)
+{
+	struct filter_selection set;
+
+	filter_parse(expression, list, &set);
+	apply(filter, &set, set.negated);
+}
+
+/* Traps alone have numbers worth choosing by. */
+void filter_add_vectors(struct log_filter *filter, const char *expression, const char *list)
+{
+	bool negated = list[0] == '!';
+	bool chosen[256] = { false };
+	char *copy, *rest, *item;
+
+	copy = rest = strdup(negated ? list + 1 : list);
+	if (!copy)
+		die("no memory for -e %s", expression);
+	while ((item = strsep(&rest, ","))) {
+		unsigned long nr = 256;
+		char *end = item;
+
+		if (!strcasecmp(item, "all") || !strcasecmp(item, "none")) {
+			memset(chosen, !strcasecmp(item, "all"), sizeof(chosen));
+			continue;
+		}
+		if (isdigit((unsigned char)item[0]))
+			nr = strtoul(item, &end, 0);
+		for (unsigned int v = 0; v < 256 && nr == 256; v++) {
+			const char *name = decode_vector(v);
+
+			if (!name || (strcasecmp(item, name) &&
+				      (name[0] != '#' || strcasecmp(item, name + 1))))
+				continue;
+			nr = v;
+			end = item + strlen(item);
+		}
+		if (nr > 255 || *end)
+			usage_error("-e %s: '%s' is no trap; name them as 14, 0x80, #PF, syscall, "
+				    "all or none", expression, item);
+		chosen[nr] = true;
+	}
+	free(copy);
+	filter->traps = true;
+	for (unsigned int v = 0; v < 256; v++)
+		filter->vector[v] = chosen[v] != negated;
 }
 
 bool filter_match(const struct log_filter *filter, const struct guest_event *event)
@@ -342,10 +366,12 @@ bool filter_match(const struct log_filter *filter, const struct guest_event *eve
 
 	switch (event->kind) {
 	case EVENT_HCALL:
+		if (event->end == END_KILLED ? filter->hide_killed : filter->hide_done)
+			return false;
 		return (event->cause == CAUSE_ASYNC ? filter->async : filter->calls) >>
 			row & 1;
 	case EVENT_TRAP:
-		return filter->traps;
+		return filter->traps && filter->vector[event->vector];
 	case EVENT_IRQ:
 		return filter->irqs;
 	case EVENT_REWRITE:

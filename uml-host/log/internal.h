@@ -37,11 +37,18 @@ void line_printf(struct line *line, const char *fmt, ...)
 void line_color(struct line *line, enum line_color color);
 void line_end(struct line *line);		/* adds the newline */
 
+/* How guest text is shown; a control character never goes through. */
+enum line_escapes {
+	LINE_ESCAPES_WORDS,	/* \n and its like, else \xNN */
+	LINE_ESCAPES_HEX,	/* -x: \xNN for whatever is not printable */
+	LINE_ESCAPES_ALL,	/* -xx: \xNN for every byte */
+};
+
 /* Adds guest bytes with everything but printable ASCII escaped. */
 void line_escaped(struct line *line, const uint8_t *text, size_t len);
 /* The same in double quotes, at most `limit` bytes of it, "…"... if cut. */
 void line_quoted(struct line *line, const uint8_t *text, size_t len, bool more,
-		 size_t limit);
+		 size_t limit, enum line_escapes escapes);
 /* ns as seconds with six digits, cut, not rounded. */
 void line_seconds(struct line *line, uint64_t ns);
 
@@ -58,6 +65,8 @@ void decode_descriptor(struct line *line, uint32_t low, uint32_t high);
 struct argument_style {
 	enum log_values values;
 	unsigned int string_limit;
+	bool no_names;			/* values alone */
+	enum line_escapes escapes;
 };
 void put_arguments(struct line *line, const struct argument_style *style,
 		   const struct hcall_row *row, const struct guest_event *event);
@@ -68,14 +77,32 @@ struct log_filter {
 	 * HCALL_ROWS: calls of no row. */
 	uint32_t calls, async;
 	bool traps, irqs;
+	bool vector[256];	/* which traps, where traps are shown at all */
+	bool hide_done, hide_killed;	/* -Z, -z: by how a call ended */
 	bool started;		/* an expression has named calls already */
+};
+
+/* What the items of one list add up to. */
+struct filter_selection {
+	uint32_t calls, async;
+	bool traps, irqs;
+	bool names_calls;	/* an item was about calls, even if it named none */
+	bool clears;		/* "none" */
+	bool negated;		/* everything but these */
 };
 #define FILTER_ALL_CALLS ((1u << (HCALL_ROWS + 1)) - 1)
 
 void filter_init(struct log_filter *filter);	/* every call, nothing else */
 void filter_init_all(struct log_filter *filter);
-void filter_add(struct log_filter *filter, const char *expression);
+/* `expression` is for messages: what the user wrote, which has the list in it. */
+void filter_parse(const char *expression, const char *list, struct filter_selection *set);
+void filter_add(struct log_filter *filter, const char *expression, const char *list);
+void filter_add_vectors(struct log_filter *filter, const char *expression,
+			const char *list);
 bool filter_match(const struct log_filter *filter, const struct guest_event *event);
+
+/* qualifier.c: one -e, whatever it is about. */
+void qualifier_add(struct log *log, const char *expression);
 
 /* summary.c: counts, and the table of them. */
 struct summary_call {
@@ -127,6 +154,10 @@ struct log {
 	struct log_options opt;		/* trace is not kept */
 	const struct log_format_ops *format;
 	struct argument_style style;
+	uint8_t values[HCALL_ROWS + 1];	/* enum log_values, by row */
+	bool hide_rewrite, hide_exit, hide_wait;	/* -q, -e quiet= */
+	bool plain;			/* no -e says what to show */
+	uint64_t left;			/* --limit: events still to be shown */
 	const char *arrow;		/* → or -> */
 	struct log_filter filter;	/* what is shown */
 	struct log_filter counted;	/* what the summary counts */

@@ -71,8 +71,10 @@ void line_end(struct line *line)
 }
 
 /* The escapes everybody knows; 0 where there is none. */
-static char short_escape(uint8_t c, bool quoted)
+static char short_escape(uint8_t c, bool quoted, enum line_escapes escapes)
 {
+	if (escapes != LINE_ESCAPES_WORDS && c != '\\' && c != '"')
+		return 0;
 	switch (c) {
 	case '\n': return 'n';
 	case '\t': return 't';
@@ -85,16 +87,19 @@ static char short_escape(uint8_t c, bool quoted)
 	}
 }
 
-static void line_escape(struct line *line, const uint8_t *text, size_t len, bool quoted)
+static void line_escape(struct line *line, const uint8_t *text, size_t len, bool quoted,
+			enum line_escapes escapes)
 {
 	static const char hex[] = "0123456789abcdef";
 
 	for (size_t i = 0; i < len; i++) {
 		uint8_t c = text[i];
 		char esc[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
-		char known = short_escape(c, quoted);
+		char known = short_escape(c, quoted, escapes);
 
-		if (known) {
+		if (escapes == LINE_ESCAPES_ALL) {
+			line_add(line, esc, 4);
+		} else if (known) {
 			esc[1] = known;
 			line_add(line, esc, 2);
 		} else if (c >= 0x20 && c < 0x7f) {
@@ -107,18 +112,18 @@ static void line_escape(struct line *line, const uint8_t *text, size_t len, bool
 
 void line_escaped(struct line *line, const uint8_t *text, size_t len)
 {
-	line_escape(line, text, len, false);
+	line_escape(line, text, len, false, LINE_ESCAPES_WORDS);
 }
 
 void line_quoted(struct line *line, const uint8_t *text, size_t len, bool more,
-		 size_t limit)
+		 size_t limit, enum line_escapes escapes)
 {
 	if (len > limit) {
 		len = limit;
 		more = true;
 	}
 	line_puts(line, "\"");
-	line_escape(line, text, len, true);
+	line_escape(line, text, len, true, escapes);
 	line_puts(line, more ? "\"..." : "\"");
 }
 

@@ -92,17 +92,27 @@ struct log *log_open(const struct log_options *options)
 	log->opt.trace = NULL;
 	log->opt.nr_trace = 0;
 	filter_init(&log->filter);
+	log->plain = true;
+	memset(log->values, options->values, sizeof(log->values));
+	log->hide_rewrite = options->quiet > 0;
+	log->hide_exit = options->quiet > 1;
+	log->hide_wait = options->quiet > 2;
+	log->left = options->limit ? options->limit : UINT64_MAX;
 	for (size_t i = 0; i < options->nr_trace; i++)
-		filter_add(&log->filter, options->trace[i]);
+		qualifier_add(log, options->trace[i]);
+	log->filter.hide_killed |= options->outcome == LOG_OUTCOME_DONE;
+	log->filter.hide_done |= options->outcome == LOG_OUTCOME_KILLED;
 	/* A table has room for what would be noise in lines. */
 	log->counted = log->filter;
-	if (options->nr_trace == 0)
+	if (log->plain)
 		filter_init_all(&log->counted);
 
 	output_open(&log->output, options);
 	log->line.color = wants_color(options->color, log->output.fd);
 	log->arrow = wants_utf8(options->charset) ? "→" : "->";
-	log->style.values = options->values;
+	log->style.no_names = options->no_names;
+	log->style.escapes = options->hex > 1 ? LINE_ESCAPES_ALL :
+			     options->hex ? LINE_ESCAPES_HEX : LINE_ESCAPES_WORDS;
 	log->style.string_limit = options->string_limit;
 
 	tzset();	/* reads and allocates now, not in the first localtime_r() */
@@ -120,12 +130,21 @@ struct log *log_open(const struct log_options *options)
  * given: what it prints is what was checked and done, not what the guest has
  * put there since.
  */
-void log_event(struct log *log, const struct guest_event *event)
+bool log_event(struct log *log, const struct guest_event *event)
 {
-	if (log->opt.summary != LOG_SUMMARY_NONE && filter_match(&log->counted, event))
+	bool counts = log->opt.summary != LOG_SUMMARY_NONE && filter_match(&log->counted, event);
+	bool shows = log->opt.summary != LOG_SUMMARY_ONLY && filter_match(&log->filter, event);
+
+	/* The end of the guest is always told. */
+	if (!log->left && event->kind != EVENT_END)
+		return false;
+	if (counts)
 		summary_count(&log->summary, event);
-	if (log->opt.summary != LOG_SUMMARY_ONLY && filter_match(&log->filter, event))
+	if (shows)
 		log->format->event(log, event);
+	if ((counts || shows) && event->kind <= EVENT_IRQ)
+		log->left--;
+	return log->left > 0;
 }
 
 struct log_wants log_wants(const struct log *log)
@@ -135,13 +154,15 @@ struct log_wants log_wants(const struct log *log)
 
 	if (!log)
 		return wants;
+	wants.kinds = 1u << EVENT_END;
+	if (!log->left)
+		return wants;
 	/* counted is never less than filter. */
 	filter = log->opt.summary != LOG_SUMMARY_NONE ? &log->counted : &log->filter;
 	wants.rows = filter->calls | filter->async;
 	/* How long an async call waited is shown whenever it is known. */
 	wants.times = log->opt.show_time || log->opt.stamp != LOG_STAMP_NONE ||
 		      log->opt.summary != LOG_SUMMARY_NONE || filter->async;
-	wants.kinds = 1u << EVENT_END;
 	if (wants.rows)
 		wants.kinds |= 1u << EVENT_HCALL;
 	if (filter->traps)

@@ -12,7 +12,8 @@
  *	text.c		the text format: one event, one line
  *	arguments.c	the arguments of a call, by their kind in the table
  *	decode.c	flags, gates, descriptors, error codes: values into words
- *	filter.c	-e trace=…
+ *	filter.c	-e trace=…, -e trap=…
+ *	qualifier.c	every other -e
  *	summary.c	-c, -C, -S
  *	output.c	-o, -A, standard error; the buffer
  *	line.c		a line being built: escapes, colours
@@ -62,6 +63,12 @@ enum log_values {
 	LOG_VALUES_VERBOSE,	/* -X verbose: both: delta=4000000<4 ms> */
 };
 
+enum log_outcome {
+	LOG_OUTCOME_ANY,
+	LOG_OUTCOME_DONE,	/* -z: calls that were done */
+	LOG_OUTCOME_KILLED,	/* -Z: calls that killed the guest */
+};
+
 enum log_summary_mode {
 	LOG_SUMMARY_NONE,
 	LOG_SUMMARY_ONLY,	/* -c: the table instead of lines */
@@ -105,7 +112,13 @@ struct log_options {
 	bool show_eip;		/* -i: [EIP] */
 	bool show_nr;		/* -n: [call number] */
 	bool verbose;		/* -v: rewrites and emulated sites, cpl of traps */
-	unsigned int quiet;	/* -q: no rewrite notes; -qq: no +++ lines either */
+	bool no_names;		/* values of arguments without their names */
+	unsigned int hex;	/* -x, -xx: see enum line_escapes */
+	enum log_outcome outcome;
+	uint64_t limit;		/* --limit: show so many events, 0: all */
+	/* -q: no rewrite notes; -qq: no +++ lines either; -qqq: no warning that
+	 * the log held up the guest. */
+	unsigned int quiet;
 	unsigned int string_limit;	/* -s: bytes of guest text shown in arguments */
 };
 
@@ -128,14 +141,15 @@ struct log;
 struct log *log_open(const struct log_options *options);
 
 /*
- * Takes one event: filters, counts, prints.  Reads the record only.
+ * Takes one event: filters, counts, prints.  Reads the record only.  False: it
+ * wants no more of them but the last; ask log_wants() again.
  *
  * A hypercall with end == END_KILLED carries the reason in `text`, whatever its
  * arguments are.  A hypercall with cause CAUSE_REWRITTEN is the first one made
  * from a site that was rewritten while it ran; EVENT_REWRITE is sent for every
  * site, and that is what the summary counts.
  */
-void log_event(struct log *log, const struct guest_event *event);
+bool log_event(struct log *log, const struct guest_event *event);
 
 /* See struct log_wants.  A NULL log wants nothing. */
 struct log_wants log_wants(const struct log *log);

@@ -91,7 +91,7 @@ static void put_prefix(struct log *log, const struct guest_event *e)
 static bool has_cause(const struct log *log, const struct guest_event *e)
 {
 	return e->cause == CAUSE_ASYNC ||
-	       (e->cause == CAUSE_REWRITTEN && log->opt.quiet == 0) ||
+	       (e->cause == CAUSE_REWRITTEN && !log->hide_rewrite) ||
 	       (e->cause == CAUSE_VMCALL && log->opt.verbose);
 }
 
@@ -152,6 +152,7 @@ static void text_hcall(struct log *log, const struct guest_event *e)
 		line_puts(l, row->name);
 		line_color(l, LINE_PLAIN);
 		line_puts(l, "(");
+		log->style.values = log->values[e->row];
 		put_arguments(l, &log->style, row, e);
 		line_puts(l, ")");
 	} else {
@@ -247,7 +248,7 @@ static void text_event(struct log *log, const struct guest_event *e)
 		return;
 	if (e->kind == EVENT_REWRITE && !log->opt.verbose)
 		return;
-	if (e->kind == EVENT_END && log->opt.quiet > 1)
+	if (e->kind == EVENT_END && log->hide_exit)
 		return;
 	put_prefix(log, e);
 	print[e->kind](log, e);
