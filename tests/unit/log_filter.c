@@ -194,7 +194,8 @@ Test(log_filter, wants)
 	log = log_open(&o);
 	wants = log_wants(log);
 	cr_expect_eq(wants.rows, FILTER_ALL_CALLS);
-	cr_expect_eq(wants.kinds, 1u << EVENT_HCALL | 1u << EVENT_TRAP | 1u << EVENT_END);
+	cr_expect_eq(wants.kinds, 1u << EVENT_HCALL | 1u << EVENT_TRAP | 1u << EVENT_START |
+				  1u << EVENT_END);
 	cr_expect(wants.times);
 	log_close(log);
 
@@ -205,7 +206,7 @@ Test(log_filter, wants)
 	wants = log_wants(log);
 	cr_expect_eq(wants.rows, FILTER_ALL_CALLS);
 	cr_expect_eq(wants.kinds, 1u << EVENT_HCALL | 1u << EVENT_TRAP | 1u << EVENT_IRQ |
-				  1u << EVENT_REWRITE | 1u << EVENT_END);
+				  1u << EVENT_REWRITE | 1u << EVENT_START | 1u << EVENT_END);
 	log_close(log);
 }
 

@@ -4,11 +4,11 @@
 
 #include "log_helper.h"
 
-#define HEAD								\
-	"% time     seconds  usecs/call     calls    killed hypercall\n"	\
-	"------ ----------- ----------- --------- --------- ----------------\n"
+#define HEAD_OF(name)							\
+	"% time    seconds   min us   median      p99    max us     calls killed " name "\n" RULE
 #define RULE								\
-	"------ ----------- ----------- --------- --------- ----------------\n"
+	"------ ---------- -------- -------- -------- --------- --------- ------ ---------------\n"
+#define HEAD HEAD_OF("hypercall")
 
 static void feed_call(struct log *log, const char *name, uint64_t us, uint8_t cause)
 {
@@ -43,10 +43,10 @@ static const char *summary_of(struct log_options o)
 	return contents(o.fd);
 }
 
-#define ROW_PTE   " 60.00    0.000060          20         3           SET_PTE\n"
-#define ROW_HALT  " 40.00    0.000040          40         1           HALT\n"
-#define ROW_TS    "  0.00    0.000000           0         2         1 TS\n"
-#define ROW_TOTAL "100.00    0.000100          16         6         1 total\n"
+#define ROW_PTE   " 60.00   0.000060    10.00    19.96    30.00     30.00         3        SET_PTE\n"
+#define ROW_HALT  " 40.00   0.000040    40.00    40.00    40.00     40.00         1        HALT\n"
+#define ROW_TS    "  0.00   0.000000     0.00     0.00     0.00      0.00         2      1 TS\n"
+#define ROW_TOTAL "100.00   0.000100     0.00     9.98    39.93     40.00         6      1 total\n"
 
 Test(log_summary, only_the_table)
 {
@@ -66,8 +66,8 @@ Test(log_summary, lines_and_table)
 	o.nr_trace = 1;
 	cr_assert_str_eq(summary_of(o),
 			 "HALT()\n" HEAD
-			 "100.00    0.000040          40         1           HALT\n" RULE
-			 "100.00    0.000040          40         1           total\n");
+			 "100.00   0.000040    40.00    40.00    40.00     40.00         1        HALT\n" RULE
+			 "100.00   0.000040    40.00    40.00    40.00     40.00         1        total\n");
 }
 
 Test(log_summary, no_table_unless_asked)
@@ -87,7 +87,7 @@ Test(log_summary, nothing_happened)
 	o.summary = LOG_SUMMARY_ONLY;
 	log_close(log_open(&o));
 	cr_assert_str_eq(contents(o.fd), HEAD RULE
-			 "  0.00    0.000000           0         0           total\n");
+			 "  0.00   0.000000     0.00     0.00     0.00      0.00         0        total\n");
 }
 
 Test(log_summary, sort_keys)
@@ -97,6 +97,9 @@ Test(log_summary, sort_keys)
 		{ "min-time", ROW_HALT ROW_PTE ROW_TS },
 		{ "max-time", ROW_HALT ROW_PTE ROW_TS },
 		{ "avg-time", ROW_HALT ROW_PTE ROW_TS },
+		{ "median-time", ROW_HALT ROW_PTE ROW_TS },
+		{ "p99-time", ROW_HALT ROW_PTE ROW_TS },
+		{ "count", ROW_PTE ROW_TS ROW_HALT },
 		{ "calls", ROW_PTE ROW_TS ROW_HALT },
 		{ "name", ROW_HALT ROW_PTE ROW_TS },
 	};
@@ -152,11 +155,83 @@ Test(log_summary, everything_else_is_counted)
 	log_close(log);
 
 	out = contents(o.fd);
-	cr_expect(strstr(out, "\n        2 trap 14 #PF\n        1 trap 0x80 syscall\n"
-			      "        1 irq 0\n"), "%s", out);
-	cr_expect(strstr(out, "\n        1 async, waited 0.002000 s in all\n"
+	cr_expect(strstr(out, HEAD_OF("trap")
+			 "  0.00   0.000000     0.00     0.00     0.00      0.00         2        14 #PF\n"
+			 "  0.00   0.000000     0.00     0.00     0.00      0.00         1        0x80 syscall\n"),
+		  "%s", out);
+	cr_expect(strstr(out, "total\n        1 irq 0\n        1 async, waited at most 0.002000 s in all\n"
 			      "        1 vmcall rewritten\n"), "%s", out);
-	cr_expect(strstr(out, "         1           (unknown)\n"), "%s", out);
+	cr_expect(strstr(out, "         1        (unknown)\n"), "%s", out);
+}
+
+Test(log_summary, columns)
+{
+	struct log_options o = test_options();
+
+	o.summary = LOG_SUMMARY_ONLY;
+	log_columns_parse(&o, "name,calls,avg-time");
+	cr_assert_str_eq(summary_of(o),
+			 "hypercall           calls  us/call\n"
+			 "--------------- --------- --------\n"
+			 "SET_PTE                 3    20.00\n"
+			 "HALT                    1    40.00\n"
+			 "TS                      2     0.00\n"
+			 "--------------- --------- --------\n"
+			 "total                   6    16.66\n");
+}
+
+Test(log_summary, unknown_column, .exit_code = 2)
+{
+	struct log_options o;
+
+	log_columns_parse(&o, "calls,colour");
+}
+
+Test(log_summary, column_twice, .exit_code = 2)
+{
+	struct log_options o;
+
+	log_columns_parse(&o, "calls,name,calls");
+}
+
+/* Against sorting all values: never further away than the histogram promises. */
+Test(log_summary, percentiles)
+{
+	static struct summary s;
+	struct guest_event e = call("HALT", 0, 0, 0, 0);
+	const struct summary_row *row = &s.call[e.row];
+	uint64_t ns;
+
+	for (ns = 1; ns <= 1000000; ns += 7) {
+		e.end_ns = e.start_ns + ns;
+		summary_count(&s, &e);
+	}
+	for (unsigned int p = 1; p <= 100; p++) {
+		double want = p * 10000.0, got = (double)summary_percentile(row, p);
+
+		cr_expect(got > want * 0.968 && got < want * 1.032, "p%u: %g, not %g", p, got, want);
+	}
+	/* Values beyond the histogram are in its last bucket. */
+	e.end_ns = e.start_ns + (1ull << 62);
+	summary_count(&s, &e);
+	cr_expect_eq(row->max_ns, 1ull << 62);
+	cr_expect(summary_percentile(row, 50) < 600000);
+}
+
+Test(log_summary, counters_of_others)
+{
+	uint64_t counter[] = { 0, 7 };
+	static const char *const name[] = { "hypercalls", "page faults" };
+	struct log_options o = test_options();
+	struct log *log;
+
+	o.summary = LOG_SUMMARY_ONLY;
+	log = log_open(&o);
+	log_set_counters(log, counter, name, 2);
+	log_keep_counters(log);
+	counter[1] = 8;
+	log_close(log);
+	cr_assert(strstr(contents(o.fd), "total\n        7 stops: page faults\n"));
 }
 
 Test(log_summary, table_is_never_colored)

@@ -406,10 +406,10 @@ static void say_generations(const struct guest *g)
 }
 
 #define STOP_NAME(id, what) [STOP_##id] = what,
+static const char *const stop_name[NR_STOPS] = { STOP_LIST(STOP_NAME) };
 
 static void print_stats(const struct machine *m)
 {
-	static const char *const name[NR_STOPS] = { STOP_LIST(STOP_NAME) };
 	const struct guest_stats *s = &m->guest->stats;
 	const struct engine_counters *e = engine_counters(m->engine);
 	uint64_t ran = engine_clock_ns() - s->started_ns;
@@ -422,7 +422,7 @@ static void print_stats(const struct machine *m)
 	fprintf(stderr, "%12llu stops\n", (unsigned long long)e->stops);
 	for (i = 0; i < NR_STOPS; i++)
 		if (s->stops[i])
-			fprintf(stderr, "%14llu %s\n", (unsigned long long)s->stops[i], name[i]);
+			fprintf(stderr, "%14llu %s\n", (unsigned long long)s->stops[i], stop_name[i]);
 	fprintf(stderr, "%12llu interrupts delivered\n", (unsigned long long)s->interrupts);
 	fprintf(stderr, "%12llu changes of address space\n", (unsigned long long)s->views);
 	fprintf(stderr, "%12llu mapping changes in %llu batches\n",
@@ -466,6 +466,8 @@ int machine_run(struct machine *m, struct log *log)
 		.stop = should_stop,
 	};
 	m->log = log;
+	if (log)
+		log_set_counters(log, m->guest->stats.stops, stop_name, NR_STOPS);
 	start_timeout(m);
 	for (;;) {
 		set_wants(m);
@@ -478,6 +480,8 @@ int machine_run(struct machine *m, struct log *log)
 		machine_load(m);
 	}
 	stop_timeout(m);
+	if (log)
+		log_keep_counters(log);
 	return finish(m);
 }
 

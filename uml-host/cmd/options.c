@@ -218,6 +218,16 @@ static void set_append(struct options *o, const char *v) { (void)v; o->log.appen
 static void set_summary(struct options *o, const char *v) { (void)v; o->log.summary = LOG_SUMMARY_ONLY; }
 static void set_both(struct options *o, const char *v) { (void)v; o->log.summary = LOG_SUMMARY_BOTH; }
 static void set_sort(struct options *o, const char *v) { o->log.sort = log_sort_parse(v); }
+static void set_clock(struct options *o, const char *v)
+{
+	static const char *const clocks[] = { "host", "guest" };
+
+	o->log.guest_clock = WORD("--clock", v, clocks) == 1;
+	if (o->log.stamp == LOG_STAMP_NONE)
+		o->log.stamp = LOG_STAMP_MICRO;
+}
+
+static void set_columns(struct options *o, const char *v) { log_columns_parse(&o->log, v); }
 static void set_eip(struct options *o, const char *v) { (void)v; o->log.show_eip = true; }
 static void set_nr(struct options *o, const char *v) { (void)v; o->log.show_nr = true; }
 static void set_time(struct options *o, const char *v) { (void)v; o->log.show_time = true; }
@@ -299,10 +309,12 @@ static const struct option_row table[] = {
 	{ 'A', NULL, NULL, SUB_TRACE, "append to FILE", set_append },
 	{ 'c', NULL, NULL, SUB_TRACE, "a summary at the end instead of the log", set_summary },
 	{ 'C', NULL, NULL, SUB_TRACE, "a summary besides the log", set_both },
-	{ 'S', NULL, "KEY", SUB_TRACE, "sort the summary: time, calls, name, min-time, max-time, avg-time, killed, nothing", set_sort },
+	{ 'S', NULL, "KEY", SUB_TRACE, "sort the summary: time, calls, killed, name, nothing or {min,max,avg,median,p99}-time", set_sort },
+	{ 'U', NULL, "COLUMNS", SUB_TRACE, "columns of the summary, e.g. calls,p99-time,name", set_columns },
 	{ 'T', NULL, NULL, SUB_TRACE, "time spent in each call", set_time },
 	{ 't', NULL, NULL, SUB_TRACE, "time of day; -tt with microseconds, -ttt since 1970", set_stamp },
 	{ 'r', NULL, NULL, SUB_TRACE, "time since the line before", set_relative },
+	{ 0, "clock", "WHOSE", SUB_TRACE, "times of -t: host, or guest: since its first instruction", set_clock },
 	{ 'i', NULL, NULL, SUB_TRACE, "the guest's EIP", set_eip },
 	{ 'n', NULL, NULL, SUB_TRACE, "hypercall numbers", set_nr },
 	{ 'v', NULL, NULL, SUB_TRACE, "more: rewritten sites, privilege levels", set_detail },

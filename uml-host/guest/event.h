@@ -19,6 +19,8 @@ enum event_kind {
 	EVENT_IRQ,	/* a virtual interrupt is delivered */
 	EVENT_REWRITE,	/* a vmcall site became int $0x1f */
 	EVENT_END,	/* the guest is over: always the last event, always sent */
+	EVENT_START,	/* its first instruction is about to run; again after a restart */
+	NR_EVENT_KINDS
 };
 
 /* How a hypercall came to the host. */
@@ -58,13 +60,25 @@ struct guest_event {
 	uint32_t handler;	/* EIP the trap or interrupt goes to */
 	uint64_t start_ns;	/* CLOCK_MONOTONIC at entry; 0 when not tracing */
 	uint64_t end_ns;	/* and when it was handled */
-	uint64_t wait_ns;	/* time an async call waited, if known, else 0 */
+	/* The longest an async call can have waited, since the ring was emptied
+	 * before; 0 if not known. */
+	uint64_t wait_ns;
 	/* EVENT_HCALL SHUTDOWN and NOTIFY: the text named by the argument;
 	 * a call that killed the guest: the reason; EVENT_END: the reason.  Raw
 	 * guest bytes: escape before printing.  Not NUL-terminated. */
 	uint8_t text[EVENT_TEXT];
 	uint8_t text_more;	/* text was longer than fits */
 	uint8_t pad[7];
+	/* Registers when it happened, before any frame was pushed: eax, ecx, edx,
+	 * ebx, esp, ebp, esi, edi. */
+	uint32_t reg[8];
+	uint32_t depth;		/* calls of the async ring made at this stop so far */
+	uint32_t pages;		/* host pages mapped for the view it happened in */
+};
+
+/* Of guest_event.reg, in the processor's order. */
+enum event_reg {
+	EVENT_EAX, EVENT_ECX, EVENT_EDX, EVENT_EBX, EVENT_ESP, EVENT_EBP, EVENT_ESI, EVENT_EDI,
 };
 
 #define EVENT_RING 256u		/* more than one exit can produce */

@@ -94,6 +94,10 @@ struct guest_lg {
 	uint32_t kernel_address;
 	uint32_t reserve_mem;
 	uint32_t ring_next;	/* cursor of the async ring */
+	/* For the log: calls taken out of the ring at this stop, and when the
+	 * ring was last seen empty. */
+	uint32_t ring_depth;
+	uint64_t ring_empty_ns;
 };
 
 struct guest_mm {
@@ -185,6 +189,7 @@ struct guest {
 	/* Which events somebody wants: bit r = row r of hcall_table. */
 	uint32_t trace_rows;
 	uint32_t trace_kinds;	/* bit k = enum event_kind k */
+	uint64_t exit_ns;	/* when the last stop came, if traps are wanted */
 	struct event_ring events;
 
 	struct space space[GUEST_SPACES];

@@ -182,9 +182,10 @@ static struct guest_event *begin_event(struct guest *g, const struct hcall_row *
 	event = trace_begin(g, EVENT_HCALL);
 	if (!event)
 		return NULL;
-	event->start_ns = engine_clock_ns();
 	event->row = (uint8_t)index;
 	event->cause = (uint8_t)cause;
+	if (cause == CAUSE_ASYNC && g->lg.ring_empty_ns)
+		event->wait_ns = event->start_ns - g->lg.ring_empty_ns;
 	event->nr = nr;
 	memcpy(event->arg, arg, sizeof(event->arg));
 	/* The site, not what follows it: int $0x1f has 2 bytes, vmcall 3. */

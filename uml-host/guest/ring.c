@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "engine/clock.h"
 #include "guest/guest.h"
 
 /*
@@ -21,6 +22,7 @@ void guest_drain_ring(struct guest *g)
 	uint8_t status[LGUEST_RING_SIZE];
 	unsigned int i;
 
+	g->lg.ring_depth = 0;
 	guest_read(g, place.status, status, sizeof(status));
 	for (i = 0; i < LGUEST_RING_SIZE; i++) {
 		static const uint8_t free_slot = LGUEST_RING_FREE;
@@ -29,12 +31,16 @@ void guest_drain_ring(struct guest *g)
 
 		if (status[slot] == LGUEST_RING_FREE)
 			break;
+		g->lg.ring_depth++;
 		g->lg.ring_next = (slot + 1) % LGUEST_RING_SIZE;
 		guest_read(g, gpa(place.calls.v + slot * place.entry_bytes), word,
 			   place.entry_bytes);
 		guest_do_hcall(g, word, CAUSE_ASYNC);
 		guest_write(g, gpa(place.status.v + slot), &free_slot, 1);
 		if (g->end != END_RUNNING || g->request != REQUEST_NONE)
-			break;
+			return;
 	}
+	/* What is found next was written after this. */
+	if (g->trace_kinds & 1u << EVENT_HCALL)
+		g->lg.ring_empty_ns = engine_clock_ns();
 }

@@ -110,6 +110,8 @@ void guest_run(struct guest *g, struct engine *engine, const struct guest_owner 
 	bool told = false;
 
 	g->stats.started_ns = engine_clock_ns();
+	if (trace_wants(g, EVENT_START) && trace_begin(g, EVENT_START))
+		trace_commit(g);
 	while (g->end == END_RUNNING && !(owner->stop && owner->stop(owner->context))) {
 		prepare(g, engine);
 		hand_out_events(g, owner);

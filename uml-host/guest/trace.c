@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "engine/clock.h"
 #include "guest/guest.h"
 
 bool trace_wants_row(const struct guest *g, unsigned int row)
@@ -23,6 +24,7 @@ bool trace_wants(const struct guest *g, enum event_kind kind)
 
 struct guest_event *trace_begin(struct guest *g, enum event_kind kind)
 {
+	const struct engine_regs *r = &g->cpu.v.regs;
 	struct event_ring *ring = &g->events;
 	struct guest_event *event;
 
@@ -34,12 +36,18 @@ struct guest_event *trace_begin(struct guest *g, enum event_kind kind)
 			return NULL;
 		event = &ring->event[ring->head % EVENT_RING];
 	}
+	/* The text is valid up to text_len, and what follows it is all set. */
 	memset(event, 0, offsetof(struct guest_event, text));
 	event->text_more = false;
 	event->kind = (uint8_t)kind;
 	event->cpl = (uint8_t)guest_cpl(g);
 	event->eip = g->cpu.v.regs.eip;
 	event->pae = g->mm.pae;
+	memcpy(event->reg, (const uint32_t[8]) { r->eax, r->ecx, r->edx, r->ebx, r->esp, r->ebp,
+						 r->esi, r->edi }, sizeof(event->reg));
+	event->depth = g->lg.ring_depth;
+	event->start_ns = engine_clock_ns();
+	event->pages = g->space[guest_current_space(g)].mapped;
 	return event;
 }
 

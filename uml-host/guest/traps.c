@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "engine/clock.h"
 #include "guest/guest.h"
 
 /* Vectors whose frame carries an error code. */
@@ -102,6 +103,10 @@ static void trace_trap(struct guest *g, unsigned int vector, bool has_error, uin
 	event->error = error;
 	event->address = vector == VECTOR_PF ? g->cpu.v.exit.address : 0;
 	event->handler = gate_offset(g->idt[vector]);
+	event->end_ns = engine_clock_ns();
+	/* Some are raised by the host between two stops. */
+	if (g->exit_ns)
+		event->start_ns = g->exit_ns;
 	trace_commit(g);
 }
 
@@ -303,6 +308,8 @@ static void trap(struct guest *g)
 
 void guest_handle_exit(struct guest *g)
 {
+	if (trace_wants(g, EVENT_TRAP))
+		g->exit_ns = engine_clock_ns();
 	switch (g->cpu.v.exit.kind) {
 	case ENGINE_EXIT_TRAP:
 		trap(g);
@@ -319,4 +326,5 @@ void guest_handle_exit(struct guest *g)
 		g->stats.stops[STOP_KICK]++;
 		break;
 	}
+	g->exit_ns = 0;
 }

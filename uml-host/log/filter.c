@@ -376,6 +376,7 @@ bool filter_match(const struct log_filter *filter, const struct guest_event *eve
 		return filter->irqs;
 	case EVENT_REWRITE:
 	case EVENT_END:
+	case EVENT_START:
 		return true;
 	default:
 		return false;

@@ -105,24 +105,30 @@ bool filter_match(const struct log_filter *filter, const struct guest_event *eve
 void qualifier_add(struct log *log, const char *expression);
 
 /* summary.c: counts, and the table of them. */
-struct summary_call {
+#define SUMMARY_BUCKETS 608u	/* up to 2^41 ns, 36 minutes */
+#define SUMMARY_NAME 24u
+
+struct summary_row {
 	uint64_t calls, killed;
 	uint64_t ns, min_ns, max_ns;
+	uint32_t bucket[SUMMARY_BUCKETS];
 };
 
 struct summary {
-	struct summary_call call[HCALL_ROWS + 1];	/* the last: unknown calls */
+	struct summary_row call[HCALL_ROWS + 1];	/* the last: unknown calls */
+	struct summary_row trap[256];
 	uint64_t async, waited_ns;
-	uint64_t trap[256], irq[256];
+	uint64_t irq[256];
 	uint64_t rewrites;
 };
 
 typedef void summary_emit_fn(void *arg, const struct line *line);
 
 void summary_count(struct summary *summary, const struct guest_event *event);
-/* Builds the table line by line in `line` and gives each to emit(arg). */
-void summary_print(const struct summary *summary, enum log_sort sort,
-		   struct line *line, summary_emit_fn *emit, void *arg);
+/* ns that `percent` of the row's events did not take longer than. */
+uint64_t summary_percentile(const struct summary_row *row, unsigned int percent);
+/* Builds the table line by line in log->line and gives each to emit(arg). */
+void summary_print(struct log *log, summary_emit_fn *emit, void *arg);
 
 /* output.c: where the bytes go. */
 #define OUTPUT_SIZE (64u << 10)
@@ -164,9 +170,15 @@ struct log {
 
 	/* Events carry CLOCK_MONOTONIC; -t shows the wall clock of log_open(). */
 	int64_t wall_offset_ns;
+	uint64_t origin_ns;		/* --clock=guest: its first instruction */
 	uint64_t last_ns;		/* -r: the time of the line before */
 	time_t clock_second;		/* the second clock_text stands for */
 	char clock_text[16];
+
+	const uint64_t *counter;	/* see log_set_counters() */
+	const char *const *counter_name;
+	unsigned int nr_counters;
+	uint64_t kept[LOG_COUNTERS];
 
 	struct line line;
 	struct summary summary;

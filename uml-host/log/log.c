@@ -7,6 +7,7 @@
  */
 #include <langinfo.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,14 +38,65 @@ enum log_format log_format_parse(const char *name)
 #undef LOG_NAME_
 }
 
+/* strace's words for what is called otherwise here, by list. */
+static const char *own_word(const char *word, bool column)
+{
+	static const char *const other[][3] = {
+		{ "count", "calls", "calls" }, { "error", "killed", "killed" },
+		{ "errors", "killed", "killed" }, { "time-percent", "time", "time" },
+		{ "time_percent", "time", "time" }, { "time_total", "time", "total-time" },
+		{ "total_time", "time", "total-time" }, { "total-time", "time", "total-time" },
+		{ "syscall", "name", "name" }, { "none", "nothing", "none" },
+		{ "shortest", "min-time", "min-time" }, { "longest", "max-time", "max-time" },
+		{ "p50-time", "median-time", "median-time" },
+	};
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		if (!strcmp(word, other[i][0]))
+			return other[i][column ? 2 : 1];
+	return word;
+}
+
 enum log_sort log_sort_parse(const char *name)
 {
+	const char *word = own_word(name, false);
+
 	for (unsigned int i = 0; i < NR_LOG_SORTS; i++)
-		if (!strcmp(name, sort_name[i]))
+		if (!strcmp(word, sort_name[i]))
 			return (enum log_sort)i;
-#define LOG_NAME_(id, word) " " word
+#define LOG_NAME_(id, key) " " key
 	usage_error("-S %s: cannot sort by that; one of:" LOG_SORT_LIST(LOG_NAME_), name);
 #undef LOG_NAME_
+}
+
+void log_columns_parse(struct log_options *options, const char *list)
+{
+#define LOG_NAME_(id, name, head, width) [LOG_COLUMN_##id] = name,
+	static const char *const name[] = { LOG_COLUMN_LIST(LOG_NAME_) };
+#undef LOG_NAME_
+	char word[32];
+
+	options->nr_columns = 0;
+	for (;; list++) {
+		size_t len = strcspn(list, ",");
+		unsigned int id = 0;
+
+		snprintf(word, sizeof(word), "%.*s", (int)len, list);
+		while (id < NR_LOG_COLUMNS && strcmp(own_word(word, true), name[id]))
+			id++;
+#define LOG_NAME_(i, key, head, width) " " key
+		if (id == NR_LOG_COLUMNS)
+			usage_error("-U %s: no such column; there is:" LOG_COLUMN_LIST(LOG_NAME_),
+				    word);
+#undef LOG_NAME_
+		for (unsigned int i = 0; i < options->nr_columns; i++)
+			if (options->columns[i] == id)
+				usage_error("-U: the column %s is there twice", word);
+		options->columns[options->nr_columns++] = (uint8_t)id;
+		list += len;
+		if (!*list)
+			break;
+	}
 }
 
 static bool wants_color(enum log_color color, int fd)
@@ -154,7 +206,7 @@ struct log_wants log_wants(const struct log *log)
 
 	if (!log)
 		return wants;
-	wants.kinds = 1u << EVENT_END;
+	wants.kinds = 1u << EVENT_START | 1u << EVENT_END;
 	if (!log->left)
 		return wants;
 	/* counted is never less than filter. */
@@ -181,7 +233,22 @@ static void emit_line(void *arg, const struct line *line)
 
 void log_summary(struct log *log)
 {
-	summary_print(&log->summary, log->opt.sort, &log->line, emit_line, &log->output);
+	summary_print(log, emit_line, &log->output);
+}
+
+void log_set_counters(struct log *log, const uint64_t *counter, const char *const *name,
+		      unsigned int n)
+{
+	log->counter = counter;
+	log->counter_name = name;
+	log->nr_counters = n < LOG_COUNTERS ? n : LOG_COUNTERS;
+}
+
+void log_keep_counters(struct log *log)
+{
+	if (log->nr_counters)
+		memcpy(log->kept, log->counter, log->nr_counters * sizeof(log->kept[0]));
+	log->counter = log->kept;
 }
 
 void log_flush(struct log *log)

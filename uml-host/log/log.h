@@ -37,16 +37,35 @@
 	X(MIN, "min-time")	\
 	X(MAX, "max-time")	\
 	X(AVG, "avg-time")	\
+	X(MEDIAN, "median-time")\
+	X(P99, "p99-time")	\
 	X(CALLS, "calls")	\
 	X(KILLED, "killed")	\
 	X(NAME, "name")		\
 	X(NOTHING, "nothing")
+
+/* X(ID, "name", "heading", width): the columns of -U. */
+#define LOG_COLUMN_LIST(X)				\
+	X(SHARE, "time", "% time", 6)			\
+	X(TIME, "total-time", "seconds", 10)		\
+	X(MIN, "min-time", "min us", 8)			\
+	X(MEDIAN, "median-time", "median", 8)		\
+	X(P99, "p99-time", "p99", 8)			\
+	X(MAX, "max-time", "max us", 9)			\
+	X(AVG, "avg-time", "us/call", 8)		\
+	X(CALLS, "calls", "calls", 9)			\
+	X(KILLED, "killed", "killed", 6)		\
+	X(NAME, "name", "name", 15)
 
 #define LOG_ENUM_(id, name) LOG_FORMAT_##id,
 enum log_format { LOG_FORMAT_LIST(LOG_ENUM_) NR_LOG_FORMATS };
 #undef LOG_ENUM_
 #define LOG_ENUM_(id, name) LOG_SORT_##id,
 enum log_sort { LOG_SORT_LIST(LOG_ENUM_) NR_LOG_SORTS };
+#undef LOG_ENUM_
+
+#define LOG_ENUM_(id, name, head, width) LOG_COLUMN_##id,
+enum log_column { LOG_COLUMN_LIST(LOG_ENUM_) NR_LOG_COLUMNS };
 #undef LOG_ENUM_
 
 enum log_stamp {
@@ -105,9 +124,13 @@ struct log_options {
 	enum log_values values;
 	enum log_summary_mode summary;
 	enum log_sort sort;
+	uint8_t columns[NR_LOG_COLUMNS];/* -U: enum log_column; none: the usual */
+	unsigned int nr_columns;
+
 	enum log_color color;
 	enum log_charset charset;
 
+	bool guest_clock;	/* -t counts from the guest's first instruction */
 	bool show_time;		/* -T: how long the call took, <seconds> */
 	bool show_eip;		/* -i: [EIP] */
 	bool show_nr;		/* -n: [call number] */
@@ -154,6 +177,14 @@ bool log_event(struct log *log, const struct guest_event *event);
 /* See struct log_wants.  A NULL log wants nothing. */
 struct log_wants log_wants(const struct log *log);
 
+/* Counters of somebody else's that the summary has at its end; they may count on
+ * in another thread.  log_keep_counters(): they will not be there any more, the
+ * values of now stay. */
+#define LOG_COUNTERS 16u
+void log_set_counters(struct log *log, const uint64_t *counter, const char *const *name,
+		      unsigned int n);
+void log_keep_counters(struct log *log);
+
 /* Writes the table of -c to the log's output, whether or not it was asked for. */
 void log_summary(struct log *log);
 
@@ -167,5 +198,7 @@ bool log_close(struct log *log);
 /* Words of the command line; an unknown one is a usage_error(). */
 enum log_format log_format_parse(const char *name);
 enum log_sort log_sort_parse(const char *name);
+/* A list with commas between, for -U. */
+void log_columns_parse(struct log_options *options, const char *list);
 
 #endif

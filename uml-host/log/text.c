@@ -18,12 +18,7 @@
 /* -t and -r show when a thing began, as in strace. */
 static uint64_t event_ns(const struct guest_event *e)
 {
-	struct timespec ts;
-
-	if (e->start_ns)
-		return e->start_ns;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return e->start_ns;
 }
 
 /* localtime_r() is slow; a second has many events. */
@@ -41,6 +36,15 @@ static void put_clock(struct log *log, uint64_t wall_ns)
 	line_puts(&log->line, log->clock_text);
 }
 
+/* The way a kernel numbers its messages: seconds since it began. */
+static void put_guest_clock(struct log *log, uint64_t now)
+{
+	uint64_t us = now > log->origin_ns ? (now - log->origin_ns) / 1000 : 0;
+
+	line_printf(&log->line, log->opt.stamp == LOG_STAMP_SECOND ? "[%5llu]" : "[%5llu.%06llu]",
+		    (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000));
+}
+
 static void put_stamp(struct log *log, const struct guest_event *e)
 {
 	uint64_t now, wall, us;
@@ -49,7 +53,9 @@ static void put_stamp(struct log *log, const struct guest_event *e)
 		return;
 	now = event_ns(e);
 	wall = now + (uint64_t)log->wall_offset_ns;
-	switch (log->opt.stamp) {
+	if (log->opt.guest_clock && log->opt.stamp != LOG_STAMP_RELATIVE)
+		put_guest_clock(log, now);
+	else switch (log->opt.stamp) {
 	case LOG_STAMP_SECOND:
 		put_clock(log, wall);
 		break;
@@ -105,8 +111,8 @@ static void put_cause(struct log *log, const struct guest_event *e)
 	line_color(l, LINE_NOTE);
 	if (e->cause == CAUSE_ASYNC) {
 		line_puts(l, " [async");
-		if (e->wait_ns) {
-			line_puts(l, ", waited ");
+		if (e->wait_ns && log->opt.show_time) {
+			line_puts(l, ", waited at most ");
 			line_seconds(l, e->wait_ns);
 		}
 		line_puts(l, "]");
@@ -244,6 +250,8 @@ static void text_event(struct log *log, const struct guest_event *e)
 		[EVENT_END] = text_end,
 	};
 
+	if (e->kind == EVENT_START)
+		log->origin_ns = e->start_ns;
 	if (e->kind > EVENT_END || !print[e->kind])
 		return;
 	if (e->kind == EVENT_REWRITE && !log->opt.verbose)
