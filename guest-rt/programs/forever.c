@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest that never ends by itself: "idle" halts, "busy" computes, "chatty"
- * prints.
+ * prints, "tick" makes hypercalls.
  */
 #include <guest-rt/guest.h>
 
@@ -15,6 +15,8 @@ int guest_main(void)
 	for (;;) {
 		if (strcmp(how, "idle") == 0)
 			hcall0(LHCALL_HALT);
+		else if (strcmp(how, "tick") == 0)
+			hcall0(LHCALL_FLUSH_ASYNC);
 		else if (strcmp(how, "chatty") == 0)
 			printf("and on it goes\n");
 		else

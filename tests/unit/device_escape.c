@@ -16,6 +16,8 @@ static const struct escape_case cases[] = {
 	{ "quit with shift", "\1X", "", ESCAPE_QUIT, { 0 } },
 	{ "help", "\1h", "", ESCAPE_HELP, { 0 } },
 	{ "question mark", "\1?", "", ESCAPE_HELP, { 0 } },
+	{ "statistics", "\1s", "", ESCAPE_STATS, { 0 } },
+	{ "tracing", "\1T", "", ESCAPE_TRACE, { 0 } },
 	{ "literal", "\1\1", "\1", ESCAPE_NONE, { 0 } },
 	{ "literal, then x", "\1\1x", "\1x", ESCAPE_NONE, { 0 } },
 	{ "nothing of ours", "\1e", "\1e", ESCAPE_NONE, { 0 } },

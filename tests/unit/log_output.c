@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where the log goes: -o, -A, standard error, and when that does not work. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "log_helper.h"
@@ -85,10 +86,33 @@ Test(log_output, unwritable_file_is_the_hosts_fault, .exit_code = 1)
 	log_open(&o);
 }
 
-Test(log_output, no_commands_behind_o, .exit_code = 2)
+Test(log_output, command_gets_the_log)
+{
+	struct log_options o = test_options();
+	struct guest_event e = call("HALT", 0, 0, 0, 0);
+	char command[64];
+	struct log *log;
+
+	snprintf(command, sizeof(command), "|sed s/HALT/halt/ >&%d", o.fd);
+	o.path = command;
+	log = log_open(&o);
+	log_event(log, &e);
+	cr_assert(log_close(log));
+	cr_assert_str_eq(contents(o.fd), "halt()\n");
+}
+
+Test(log_output, command_that_fails)
 {
 	struct log_options o = test_options();
 
-	o.path = "|cat";
+	o.path = "|cat >/dev/null; exit 3";
+	cr_assert_not(log_close(log_open(&o)));
+}
+
+Test(log_output, command_without_words, .exit_code = 2)
+{
+	struct log_options o = test_options();
+
+	o.path = "| ";
 	log_open(&o);
 }

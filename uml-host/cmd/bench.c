@@ -4,10 +4,13 @@
  * ways of the 2009 patch, beside the figures of that time and beside the floor
  * of this engine: a bare stop and resume.
  *
+ * A fourth row is the first way with a log in a file: what tracing costs.
+ *
  * The guest half is guest-rt's bench program, built into this one.  Runs of the
  * three ways and of the floor take turns, so that a busy machine disturbs all
  * of them alike.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,9 @@ struct way {
 	unsigned int then[RUNS];/* cycles in 2009, from the patch */
 };
 
+/* The first way with every call written to a log, which goes to a file. */
+static const char traced_name[] = "traced int 0x1f";
+
 static const struct way ways[] = {
 	{ "direct int 0x1f", "int", REWRITE_PATCH, { 2915, 2789, 2764, 2721, 2898 } },
 	{ "emulated vmcall", "vmcall", REWRITE_EMULATE, { 3410, 3681, 3466, 3392, 3780 } },
@@ -41,6 +47,7 @@ static const struct way ways[] = {
 struct result {
 	double cycles[WAYS][RUNS];	/* per hypercall */
 	bool possible[WAYS];	/* vmcall must fault to be emulated */
+	double traced[RUNS];	/* cycles per hypercall, with a log */
 	double floor_ns[RUNS];
 	double tsc_ghz;
 };
@@ -62,11 +69,12 @@ static void on_console(void *ctx, const uint8_t *text, uint32_t len)
 }
 
 static double run_once(const struct options *bench, const struct way *way,
-		       const char *image, bool faults, double *floor_ns)
+		       const char *image, bool faults, double *floor_ns, const char *log_path)
 {
 	struct options o = *bench;
 	struct console console = { .n = 0 };
 	unsigned long long cycles;
+	struct log *log = NULL;
 	struct machine *m;
 	char line[64];
 
@@ -76,15 +84,22 @@ static double run_once(const struct options *bench, const struct way *way,
 	o.mem_bytes = 4 << 20;
 	o.rewrite = faults ? way->rewrite : REWRITE_EAGER;
 	o.rewrite_given = true;
+	if (log_path) {
+		o.log.path = log_path;
+		o.log.background = true;
+		log = log_open(&o.log);
+	}
 	m = machine_open(&o);
 	machine_set_console(m, on_console, &console);
 	machine_load(m);
 	if (floor_ns)
 		*floor_ns = (double)engine_floor_ns(machine_engine(m), bench->rounds);
-	if (machine_run(m, NULL) != STATUS_POWEROFF ||
+	if (machine_run(m, log) != STATUS_POWEROFF ||
 	    sscanf(console.text, "BENCH %*s %llu", &cycles) != 1)
 		die("the benchmark guest did not finish: %.*s", (int)console.n, console.text);
 	machine_close(m);
+	if (log && !log_close(log))
+		die("the benchmark's log could not be written");
 	return (double)cycles / bench->rounds;
 }
 
@@ -146,6 +161,9 @@ static void print_text(const struct result *r, const struct options *o)
 		print_runs(ways[w].name, r->cycles[w]);
 		printf(" %8.0f %8.3f %8.3f\n", ns, ns / floor_ns, cycles / direct);
 	}
+	print_runs(traced_name, r->traced);
+	printf(" %8.0f %8.3f %8.3f\n", median(r->traced) / r->tsc_ghz,
+	       median(r->traced) / r->tsc_ghz / floor_ns, median(r->traced) / direct);
 	for (i = 0; i < RUNS; i++)
 		floor_cycles[i] = r->floor_ns[i] * r->tsc_ghz;
 	print_runs("floor", floor_cycles);
@@ -193,7 +211,10 @@ static void print_json(const struct result *r, const struct options *o)
 		json_runs("cycles_2009", then);
 		printf("}");
 	}
-	printf("]}\n");
+	printf("],\"traced\":{");
+	json_runs("cycles", r->traced);
+	printf(",\"median_cycles\":%.1f,\"to_direct\":%.4f}}\n", median(r->traced),
+	       median(r->traced) / direct);
 }
 
 /* Where vmcall is swallowed it cannot be emulated, and sites are patched before
@@ -212,6 +233,22 @@ static bool vmcall_faults(const struct options *bench)
 	return faults;
 }
 
+/* A file that is gone with us, and its name meanwhile.  In a directory, not in
+ * memory: a user's log is in one. */
+static int log_file(char *path, size_t size)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd;
+
+	snprintf(path, size, "%s/uml-host-bench.XXXXXX", dir && *dir ? dir : "/tmp");
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		die_errno("cannot make a file in %s", path);
+	unlink(path);
+	snprintf(path, size, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
 /* The embedded program as a file that the loader can read. */
 static int image_file(char *path, size_t size)
 {
@@ -228,10 +265,10 @@ int cmd_bench(int argc, char **argv)
 {
 	struct result r = { 0 };
 	struct options o;
-	char image[64];
+	char image[64], log_path[4096];
 	uint32_t khz;
 	size_t w;
-	int run, fd;
+	int run, fd, log_fd;
 	bool faults;
 
 	options_parse(&o, SUB_BENCH, argc, argv);
@@ -241,14 +278,18 @@ int cmd_bench(int argc, char **argv)
 		die("this host's TSC is not invariant: cycles cannot be measured");
 	r.tsc_ghz = khz / 1e6;
 	fd = image_file(image, sizeof(image));
+	log_fd = log_file(log_path, sizeof(log_path));
 	faults = vmcall_faults(&o);
 	for (w = 0; w < WAYS; w++)
 		r.possible[w] = faults || ways[w].rewrite != REWRITE_EMULATE;
-	for (run = 0; run < RUNS; run++)
+	for (run = 0; run < RUNS; run++) {
 		for (w = 0; w < WAYS; w++)
 			if (r.possible[w])
 				r.cycles[w][run] = run_once(&o, &ways[w], image, faults,
-							    w == 0 ? &r.floor_ns[run] : NULL);
+							    w == 0 ? &r.floor_ns[run] : NULL, NULL);
+		r.traced[run] = run_once(&o, &ways[0], image, faults, NULL, log_path);
+	}
+	close(log_fd);
 	close(fd);
 	if (o.json)
 		print_json(&r, &o);

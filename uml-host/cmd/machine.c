@@ -35,6 +35,7 @@ struct machine {
 	struct device_bus *bus;	/* NULL: no devices, as for the benchmark */
 	struct terminal terminal;
 	atomic_bool left;	/* the user wants to go */
+	atomic_bool wants_stats;
 	struct guest_setup setup;
 	void (*console)(void *ctx, const uint8_t *text, uint32_t len);
 	void *console_ctx;
@@ -194,8 +195,9 @@ static void set_wants(struct machine *m)
 {
 	struct log_wants wants = log_wants(m->log);
 
-	m->guest->trace_rows = wants.rows;
-	m->guest->trace_kinds = wants.kinds;
+	/* The vCPU thread may be reading them. */
+	__atomic_store_n(&m->guest->trace_rows, wants.rows, __ATOMIC_RELAXED);
+	__atomic_store_n(&m->guest->trace_kinds, wants.kinds, __ATOMIC_RELAXED);
 }
 
 static void on_event(void *context, const struct guest_event *event)
@@ -226,10 +228,16 @@ static void on_console(void *context, const uint8_t *text, uint32_t len)
 	}
 }
 
+static void print_stats(const struct machine *m);
+
+/* Looked at after every stop, so it is also where statistics are printed. */
 static bool should_stop(void *context)
 {
 	struct machine *m = context;
 
+	if (atomic_load_explicit(&m->wants_stats, memory_order_relaxed) &&
+	    atomic_exchange(&m->wants_stats, false))
+		print_stats(m);
 	return atomic_load_explicit(&m->timed_out, memory_order_relaxed) ||
 	       atomic_load_explicit(&m->left, memory_order_relaxed);
 }
@@ -249,8 +257,38 @@ static void leave(void *context)
 	struct machine *m = context;
 
 	atomic_store(&m->left, true);
+	if (m->log)
+		log_give_up(m->log);
 	bus_unblock(m->bus);
 	engine_kick(m->engine);
+}
+
+void machine_request_stats(struct machine *m)
+{
+	if (m->log && !log_is_paused(m->log)) {
+		log_request_summary(m->log);
+		return;
+	}
+	atomic_store(&m->wants_stats, true);
+	engine_kick(m->engine);
+}
+
+static void show_stats(void *context)
+{
+	machine_request_stats(context);
+}
+
+static void toggle_trace(void *context)
+{
+	struct machine *m = context;
+	bool pause;
+
+	if (!m->log)
+		return;
+	pause = !log_is_paused(m->log);
+	log_pause(m->log, pause);
+	set_wants(m);
+	warn("tracing is %s", pause ? "off" : "on");
 }
 
 void machine_add_devices(struct machine *m)
@@ -264,6 +302,7 @@ void machine_add_devices(struct machine *m)
 	const struct console_config console = {
 		.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO,
 		.escapes = terminal_raw(&m->terminal, STDIN_FILENO), .quit = leave, .context = m,
+		.stats = show_stats, .trace = toggle_trace,
 	};
 	unsigned int i;
 
@@ -342,6 +381,8 @@ static void *timeout_main(void *arg)
 		error = pthread_cond_clockwait(&m->ended, &m->lock, CLOCK_MONOTONIC, &until);
 	if (!m->over) {
 		atomic_store(&m->timed_out, true);
+		if (m->log)
+			log_give_up(m->log);
 		if (m->bus)
 			bus_unblock(m->bus);
 		engine_kick(m->engine);
@@ -387,7 +428,7 @@ static void say_why(const struct machine *m, const char *how)
 	}
 	*to = '\0';
 	/* The log has told already. */
-	if (!m->log)
+	if (!m->log || log_is_paused(m->log))
 		warn("guest %s: %s", how, reason);
 }
 

@@ -28,6 +28,10 @@ void machine_open_engine(struct machine *m);
  * Returns the exit status. */
 int machine_run(struct machine *m, struct log *log);
 
+/* Prints statistics soon: the log's summary if there is a log, else why the guest
+ * stopped, on stderr.  Async-signal-safe. */
+void machine_request_stats(struct machine *m);
+
 void machine_close(struct machine *m);
 
 struct guest *machine_guest(struct machine *m);

@@ -186,6 +186,16 @@ static void set_timeout(struct options *o, const char *v)
 		usage_error("--timeout: '%s' is not a positive number of seconds", v);
 }
 
+static void set_stats_every(struct options *o, const char *v)
+{
+	char *end;
+	double seconds = strtod(v, &end);
+
+	if (*end || end == v || !(seconds >= 0.01) || seconds > 1e9)
+		usage_error("--stats-every: '%s' is not a number of seconds, at least 0.01", v);
+	o->log.stats_every_ns = (uint64_t)(seconds * 1e9);
+}
+
 static void set_simulate(struct options *o, const char *v)
 {
 	static const char *const hosts[] = {
@@ -311,6 +321,7 @@ static const struct option_row table[] = {
 	{ 'C', NULL, NULL, SUB_TRACE, "a summary besides the log", set_both },
 	{ 'S', NULL, "KEY", SUB_TRACE, "sort the summary: time, calls, killed, name, nothing or {min,max,avg,median,p99}-time", set_sort },
 	{ 'U', NULL, "COLUMNS", SUB_TRACE, "columns of the summary, e.g. calls,p99-time,name", set_columns },
+	{ 0, "stats-every", "SECONDS", SUB_TRACE, "a summary each time as well; SIGUSR1 asks for one", set_stats_every },
 	{ 'T', NULL, NULL, SUB_TRACE, "time spent in each call", set_time },
 	{ 't', NULL, NULL, SUB_TRACE, "time of day; -tt with microseconds, -ttt since 1970", set_stamp },
 	{ 'r', NULL, NULL, SUB_TRACE, "time since the line before", set_relative },

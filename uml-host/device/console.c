@@ -129,6 +129,10 @@ static void typed(struct console *c, uint8_t key)
 		c->typed[c->typed_len++] = out[i];
 	if (action == ESCAPE_HELP)
 		show_help(c);
+	if (action == ESCAPE_STATS && c->config.stats)
+		c->config.stats(c->config.context);
+	if (action == ESCAPE_TRACE && c->config.trace)
+		c->config.trace(c->config.context);
 	if (action == ESCAPE_QUIT && c->config.quit)
 		c->config.quit(c->config.context);
 }

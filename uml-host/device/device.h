@@ -72,6 +72,9 @@ struct console_config {
 	void (*quit)(void *context);
 	/* Ctrl-a h.  NULL: terminal_help on stderr. */
 	void (*help)(void *context);
+	/* Ctrl-a s, Ctrl-a t: in the input thread.  NULL: nothing happens. */
+	void (*stats)(void *context);
+	void (*trace)(void *context);
 	void *context;
 };
 void bus_add_console(struct device_bus *bus, const struct console_config *config);
@@ -204,7 +207,9 @@ struct escape {
 	uint64_t first_ns, second_ns;	/* when the last two came */
 };
 
-enum escape_action { ESCAPE_NONE, ESCAPE_QUIT, ESCAPE_HELP };
+enum escape_action {
+	ESCAPE_NONE, ESCAPE_QUIT, ESCAPE_HELP, ESCAPE_STATS, ESCAPE_TRACE,
+};
 
 /* Takes one key at CLOCK_MONOTONIC `now_ns`; puts what the guest shall get,
  * 0 to 2 bytes, into `out`, and its number into `n`. */

@@ -37,6 +37,12 @@ static enum escape_action after_prefix(uint8_t key, uint8_t out[2], unsigned int
 	case 'H':
 	case '?':
 		return ESCAPE_HELP;
+	case 's':
+	case 'S':
+		return ESCAPE_STATS;
+	case 't':
+	case 'T':
+		return ESCAPE_TRACE;
 	case CONTROL('a'):
 		out[(*n)++] = key;
 		return ESCAPE_NONE;

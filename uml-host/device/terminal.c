@@ -12,6 +12,8 @@ const char terminal_help[] =
 	"\r\n"
 	"Ctrl-a x       quit\r\n"
 	"Ctrl-a h       this help\r\n"
+	"Ctrl-a s       statistics\r\n"
+	"Ctrl-a t       the log on or off\r\n"
 	"Ctrl-a Ctrl-a  send Ctrl-a to the guest\r\n"
 	"Ctrl-C         goes to the guest; three within a second quit\r\n";
 

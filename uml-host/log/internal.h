@@ -6,6 +6,8 @@
 #ifndef LOG_INTERNAL_H
 #define LOG_INTERNAL_H
 
+#include <stdatomic.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "guest/hcalls.h"
@@ -136,9 +138,13 @@ void summary_print(struct log *log, summary_emit_fn *emit, void *arg);
 struct output {
 	int fd;
 	bool own_fd;
+	bool regular;		/* it never makes anybody wait */
 	bool by_line;		/* write after each line */
 	bool failed;		/* a write failed; nothing more is written */
 	const char *name;	/* for messages */
+	pid_t command;		/* of -o '|command', or 0 */
+	atomic_bool given_up;	/* do not wait for a reader any more */
+	_Atomic uint64_t written;
 	size_t len;
 	char buf[OUTPUT_SIZE];
 };
@@ -147,6 +153,24 @@ void output_open(struct output *output, const struct log_options *options);
 void output_line(struct output *output, const struct line *line);
 void output_flush(struct output *output);
 bool output_close(struct output *output);	/* false: something was lost */
+void output_last_words(struct output *output);	/* async-signal-safe */
+
+/* writer.c: formatting and writing in another thread. */
+struct log_record {
+	bool counts, shows;	/* for the summary; for the format */
+	struct guest_event event;
+};
+
+struct writer *writer_start(struct log *log);
+/* A record to fill in, then to hand over.  NULL: the log is given up. */
+struct log_record *writer_begin(struct writer *writer);
+void writer_commit(struct writer *writer);
+void writer_request_summary(struct writer *writer);	/* async-signal-safe */
+uint64_t writer_waits(const struct writer *writer);	/* so far; for tests */
+void writer_stop(struct writer *writer);		/* everything is written */
+
+/* log.c: counts and shows one event. */
+void log_process(struct log *log, const struct log_record *record);
 
 /* A format turns events into lines.  The table of formats is in log.c. */
 struct log_format_ops {
@@ -179,6 +203,10 @@ struct log {
 	const char *const *counter_name;
 	unsigned int nr_counters;
 	uint64_t kept[LOG_COUNTERS];
+
+	struct writer *writer;		/* NULL: everything in the caller's thread */
+	uint64_t next_stats_ns;		/* --stats-every */
+	atomic_bool paused;		/* log_pause() */
 
 	struct line line;
 	struct summary summary;

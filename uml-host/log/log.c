@@ -134,6 +134,11 @@ static int64_t clock_ns(clockid_t clock)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+static bool wants_table(const struct log_options *o)
+{
+	return o->summary != LOG_SUMMARY_NONE || o->stats_every_ns;
+}
+
 struct log *log_open(const struct log_options *options)
 {
 	struct log *log = calloc(1, sizeof(*log));
@@ -154,9 +159,10 @@ struct log *log_open(const struct log_options *options)
 		qualifier_add(log, options->trace[i]);
 	log->filter.hide_killed |= options->outcome == LOG_OUTCOME_DONE;
 	log->filter.hide_done |= options->outcome == LOG_OUTCOME_KILLED;
-	/* A table has room for what would be noise in lines. */
+	/* A table has room for what would be noise in lines; one that nobody has
+	 * ordered yet must not make the guest slower. */
 	log->counted = log->filter;
-	if (log->plain)
+	if (log->plain && wants_table(options))
 		filter_init_all(&log->counted);
 
 	output_open(&log->output, options);
@@ -174,7 +180,42 @@ struct log *log_open(const struct log_options *options)
 	log->format = format_ops[options->format];
 	if (log->format->begin && options->summary != LOG_SUMMARY_ONLY)
 		log->format->begin(log);
+	if (options->stats_every_ns)
+		log->next_stats_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC) + options->stats_every_ns;
+	if (options->background)
+		log->writer = writer_start(log);
 	return log;
+}
+
+/* A summary may be asked for at any moment. */
+static bool counts_anything(const struct log *log)
+{
+	return wants_table(&log->opt) || log->opt.background;
+}
+
+void log_process(struct log *log, const struct log_record *record)
+{
+	if (record->counts)
+		summary_count(&log->summary, &record->event);
+	if (record->shows)
+		log->format->event(log, &record->event);
+}
+
+static void hand_over(struct log *log, bool counts, bool shows, const struct guest_event *event)
+{
+	struct log_record own, *record = &own;
+
+	if (log->writer)
+		record = writer_begin(log->writer);
+	if (!record)
+		return;
+	record->counts = counts;
+	record->shows = shows;
+	record->event = *event;
+	if (log->writer)
+		writer_commit(log->writer);
+	else
+		log_process(log, record);
 }
 
 /*
@@ -184,16 +225,16 @@ struct log *log_open(const struct log_options *options)
  */
 bool log_event(struct log *log, const struct guest_event *event)
 {
-	bool counts = log->opt.summary != LOG_SUMMARY_NONE && filter_match(&log->counted, event);
+	bool counts = counts_anything(log) && filter_match(&log->counted, event);
 	bool shows = log->opt.summary != LOG_SUMMARY_ONLY && filter_match(&log->filter, event);
 
 	/* The end of the guest is always told. */
+	if (log_is_paused(log))
+		return true;
 	if (!log->left && event->kind != EVENT_END)
 		return false;
-	if (counts)
-		summary_count(&log->summary, event);
-	if (shows)
-		log->format->event(log, event);
+	if (counts || shows)
+		hand_over(log, counts, shows, event);
 	if ((counts || shows) && event->kind <= EVENT_IRQ)
 		log->left--;
 	return log->left > 0;
@@ -207,21 +248,21 @@ struct log_wants log_wants(const struct log *log)
 	if (!log)
 		return wants;
 	wants.kinds = 1u << EVENT_START | 1u << EVENT_END;
-	if (!log->left)
+	if (!log->left || log_is_paused(log))
 		return wants;
 	/* counted is never less than filter. */
-	filter = log->opt.summary != LOG_SUMMARY_NONE ? &log->counted : &log->filter;
+	filter = counts_anything(log) ? &log->counted : &log->filter;
 	wants.rows = filter->calls | filter->async;
 	/* How long an async call waited is shown whenever it is known. */
 	wants.times = log->opt.show_time || log->opt.stamp != LOG_STAMP_NONE ||
-		      log->opt.summary != LOG_SUMMARY_NONE || filter->async;
+		      counts_anything(log) || filter->async;
 	if (wants.rows)
 		wants.kinds |= 1u << EVENT_HCALL;
 	if (filter->traps)
 		wants.kinds |= 1u << EVENT_TRAP;
 	if (filter->irqs)
 		wants.kinds |= 1u << EVENT_IRQ;
-	if (log->opt.verbose || log->opt.summary != LOG_SUMMARY_NONE)
+	if (log->opt.verbose || wants_table(&log->opt))
 		wants.kinds |= 1u << EVENT_REWRITE;
 	return wants;
 }
@@ -234,6 +275,27 @@ static void emit_line(void *arg, const struct line *line)
 void log_summary(struct log *log)
 {
 	summary_print(log, emit_line, &log->output);
+}
+
+void log_request_summary(struct log *log)
+{
+	if (log->writer)
+		writer_request_summary(log->writer);
+}
+
+void log_pause(struct log *log, bool paused)
+{
+	atomic_store(&log->paused, paused);
+}
+
+bool log_is_paused(const struct log *log)
+{
+	return atomic_load_explicit(&log->paused, memory_order_relaxed);
+}
+
+void log_give_up(struct log *log)
+{
+	atomic_store(&log->output.given_up, true);
 }
 
 void log_set_counters(struct log *log, const uint64_t *counter, const char *const *name,
@@ -260,6 +322,8 @@ bool log_close(struct log *log)
 {
 	bool whole;
 
+	if (log->writer)
+		writer_stop(log->writer);
 	if (log->format->finish && log->opt.summary != LOG_SUMMARY_ONLY)
 		log->format->finish(log);
 	if (log->opt.summary != LOG_SUMMARY_NONE)

@@ -6,7 +6,8 @@
  * The log reads struct guest_event records and the hypercall table and nothing
  * else.  It never looks at guest memory, never changes guest state, allocates
  * nothing after log_open() and never lets a control character of the guest
- * through to the terminal.  One thread uses a log at a time.
+ * through to the terminal.  One thread hands it events; with
+ * log_options.background another one formats and writes them.
  *
  *	log.c		open, dispatch to a format, close; what the log wants
  *	text.c		the text format: one event, one line
@@ -15,6 +16,7 @@
  *	filter.c	-e trace=…, -e trap=…
  *	qualifier.c	every other -e
  *	summary.c	-c, -C, -S
+ *	writer.c	the thread and the ring between it and the guest
  *	output.c	-o, -A, standard error; the buffer
  *	line.c		a line being built: escapes, colours
  */
@@ -115,9 +117,12 @@ struct log_options {
 	const char *const *trace;
 	size_t nr_trace;
 
-	const char *path;	/* -o FILE; NULL: write to fd, a line at a time */
+	const char *path;	/* -o FILE or '|command'; NULL: write to fd */
 	int fd;			/* used if path is NULL; stays open */
 	bool append;		/* -A: keep what is in FILE */
+
+	bool background;	/* format and write in another thread */
+	uint64_t stats_every_ns;/* --stats-every: a summary each time, 0: none */
 
 	enum log_format format;
 	enum log_stamp stamp;
@@ -185,10 +190,23 @@ void log_set_counters(struct log *log, const uint64_t *counter, const char *cons
 		      unsigned int n);
 void log_keep_counters(struct log *log);
 
-/* Writes the table of -c to the log's output, whether or not it was asked for. */
+/* Writes the table of -c to the log's output, whether or not it was asked for.
+ * Not for a background log. */
 void log_summary(struct log *log);
 
-/* Writes out what is buffered.  Also done by every way out through die.h. */
+/* The same soon, by the thread of a background log.  Async-signal-safe.  Only
+ * events that the options wanted counted are in it. */
+void log_request_summary(struct log *log);
+
+/* Stops or goes on with a log; log_wants() changes.  Any thread may do it. */
+void log_pause(struct log *log, bool paused);
+bool log_is_paused(const struct log *log);
+
+/* From now on a reader that does not read is not waited for.  Any thread. */
+void log_give_up(struct log *log);
+
+/* Writes out what is buffered.  Also done by every way out through die.h.  Not
+ * for a background log, which does it by itself. */
 void log_flush(struct log *log);
 
 /* Prints the summary if it was asked for, flushes, frees.  Returns false if
