@@ -16,6 +16,7 @@ static const struct {
 } commands[] = {
 	{ "run", cmd_run, "launch a guest; its console is stdin and stdout" },
 	{ "trace", cmd_trace, "the same, with the hypercall log on stderr" },
+	{ "show", cmd_show, "print a log that trace --format=json wrote" },
 	{ "bench", cmd_bench, "what a hypercall costs on this host" },
 	{ "check", cmd_check, "what this host can do" },
 };
@@ -39,7 +40,7 @@ int main(int argc, char **argv)
 	size_t i;
 
 	if (argc < 2)
-		usage_error("which command? run, trace, bench or check; see uml-host --help");
+		usage_error("which command? run, trace, show, bench or check; see uml-host --help");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		print_help();
@@ -52,5 +53,5 @@ int main(int argc, char **argv)
 	for (i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	usage_error("unknown command '%s'; there are run, trace, bench and check", argv[1]);
+	usage_error("unknown command '%s'; there are run, trace, show, bench and check", argv[1]);
 }

@@ -3,6 +3,7 @@
  * The subcommands, and the map of this room.
  *
  *	run.c		run and trace: launch a guest
+ *	show.c		a log in JSON, as text
  *	bench.c		the hypercall benchmark
  *	check.c		what this host can do
  *	options.c	the table of options, parsing, help
@@ -15,6 +16,7 @@
 /* Each takes the words after its name and returns the exit status. */
 int cmd_run(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_show(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 

@@ -16,6 +16,7 @@
 #include "cmd/options.h"
 
 #define GUESTS (SUB_RUN | SUB_TRACE)
+#define LOGS (SUB_TRACE | SUB_SHOW)
 #define ALL (SUB_RUN | SUB_TRACE | SUB_BENCH | SUB_CHECK)
 
 struct option_row {
@@ -310,35 +311,35 @@ static const struct option_row table[] = {
 	{ 0, "rewrite", "HOW", GUESTS, "vmcall sites: patch, emulate or eager", set_rewrite },
 	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "behave as a host where vmcall is sigill, sigsegv or silent", set_simulate },
-	{ 0, "color", "WHEN", GUESTS, "auto, always or never", set_color },
+	{ 0, "color", "WHEN", GUESTS | SUB_SHOW, "auto, always or never", set_color },
 	{ 0, "stats", NULL, GUESTS, "at the end: why and how often the guest stopped, on stderr", set_stats },
 	{ 0, "verbose", NULL, GUESTS, "say what uml-host does, on stderr", set_verbose },
 
-	{ 'e', NULL, "trace=SET", SUB_TRACE, "calls to show: names, %classes, !not, /regex; or another qualifier", set_e },
-	{ 'o', "output", "FILE", SUB_TRACE, "write the log to FILE", set_o },
-	{ 'A', NULL, NULL, SUB_TRACE, "append to FILE", set_append },
-	{ 'c', NULL, NULL, SUB_TRACE, "a summary at the end instead of the log", set_summary },
-	{ 'C', NULL, NULL, SUB_TRACE, "a summary besides the log", set_both },
-	{ 'S', NULL, "KEY", SUB_TRACE, "sort the summary: time, calls, killed, name, nothing or {min,max,avg,median,p99}-time", set_sort },
-	{ 'U', NULL, "COLUMNS", SUB_TRACE, "columns of the summary, e.g. calls,p99-time,name", set_columns },
+	{ 'e', NULL, "trace=SET", LOGS, "calls to show: names, %classes, !not, /regex; or another qualifier", set_e },
+	{ 'o', "output", "FILE", LOGS, "write the log to FILE", set_o },
+	{ 'A', NULL, NULL, LOGS, "append to FILE", set_append },
+	{ 'c', NULL, NULL, LOGS, "a summary at the end instead of the log", set_summary },
+	{ 'C', NULL, NULL, LOGS, "a summary besides the log", set_both },
+	{ 'S', NULL, "KEY", LOGS, "sort the summary: time, calls, killed, name, nothing or {min,max,avg,median,p99}-time", set_sort },
+	{ 'U', NULL, "COLUMNS", LOGS, "columns of the summary, e.g. calls,p99-time,name", set_columns },
 	{ 0, "stats-every", "SECONDS", SUB_TRACE, "a summary each time as well; SIGUSR1 asks for one", set_stats_every },
-	{ 'T', NULL, NULL, SUB_TRACE, "time spent in each call", set_time },
-	{ 't', NULL, NULL, SUB_TRACE, "time of day; -tt with microseconds, -ttt since 1970", set_stamp },
-	{ 'r', NULL, NULL, SUB_TRACE, "time since the line before", set_relative },
-	{ 0, "clock", "WHOSE", SUB_TRACE, "times of -t: host, or guest: since its first instruction", set_clock },
-	{ 'i', NULL, NULL, SUB_TRACE, "the guest's EIP", set_eip },
-	{ 'n', NULL, NULL, SUB_TRACE, "hypercall numbers", set_nr },
-	{ 'v', NULL, NULL, SUB_TRACE, "more: rewritten sites, privilege levels", set_detail },
-	{ 's', NULL, "N", SUB_TRACE, "at most N bytes of each string (32)", set_string },
-	{ 'X', NULL, "FORM", SUB_TRACE, "values as abbrev, raw or verbose", set_values },
-	{ 'x', NULL, NULL, SUB_TRACE, "strings: what is not printable in hex; -xx everything", set_hex },
-	{ 'N', "arg-names", NULL, SUB_TRACE, "names of arguments (the default)", set_names },
-	{ 0, "no-arg-names", NULL, SUB_TRACE, "values of arguments alone", set_no_names },
-	{ 'z', NULL, NULL, SUB_TRACE, "only calls that were done", set_done },
-	{ 'Z', NULL, NULL, SUB_TRACE, "only calls that killed the guest", set_killed },
-	{ 0, "limit", "N", SUB_TRACE, "end the log after N events; the guest runs on", set_limit },
-	{ 'q', NULL, NULL, SUB_TRACE, "no rewrite notes; -qq no +++ lines either", set_quiet },
-	{ 0, "format", "FORM", SUB_TRACE, "text", set_format },
+	{ 'T', NULL, NULL, LOGS, "time spent in each call", set_time },
+	{ 't', NULL, NULL, LOGS, "time of day; -tt with microseconds, -ttt since 1970", set_stamp },
+	{ 'r', NULL, NULL, LOGS, "time since the line before", set_relative },
+	{ 0, "clock", "WHOSE", LOGS, "times of -t: host, or guest: since its first instruction", set_clock },
+	{ 'i', NULL, NULL, LOGS, "the guest's EIP", set_eip },
+	{ 'n', NULL, NULL, LOGS, "hypercall numbers", set_nr },
+	{ 'v', NULL, NULL, LOGS, "more: rewritten sites, privilege levels", set_detail },
+	{ 's', NULL, "N", LOGS, "at most N bytes of each string (32)", set_string },
+	{ 'X', NULL, "FORM", LOGS, "values as abbrev, raw or verbose", set_values },
+	{ 'x', NULL, NULL, LOGS, "strings: what is not printable in hex; -xx everything", set_hex },
+	{ 'N', "arg-names", NULL, LOGS, "names of arguments (the default)", set_names },
+	{ 0, "no-arg-names", NULL, LOGS, "values of arguments alone", set_no_names },
+	{ 'z', NULL, NULL, LOGS, "only calls that were done", set_done },
+	{ 'Z', NULL, NULL, LOGS, "only calls that killed the guest", set_killed },
+	{ 0, "limit", "N", LOGS, "end the log after N events; the guest runs on", set_limit },
+	{ 'q', NULL, NULL, LOGS, "no rewrite notes; -qq no +++ lines either", set_quiet },
+	{ 0, "format", "FORM", LOGS, "text, json (JSON Lines) or chrome (for Perfetto)", set_format },
 
 	{ 0, "format", "FORM", SUB_BENCH, "text or json", set_bench_format },
 	{ 0, "rounds", "N", SUB_BENCH, "hypercalls per run", set_rounds },
@@ -349,7 +350,7 @@ static const struct option_row table[] = {
 static const char *sub_name(enum subcommand sub)
 {
 	return sub == SUB_RUN ? "run" : sub == SUB_TRACE ? "trace" :
-	       sub == SUB_BENCH ? "bench" : "check";
+	       sub == SUB_SHOW ? "show" : sub == SUB_BENCH ? "bench" : "check";
 }
 
 static void print_help(enum subcommand sub)
@@ -357,7 +358,8 @@ static void print_help(enum subcommand sub)
 	size_t i;
 
 	printf("usage: uml-host %s [OPTIONS]%s\n\n", sub_name(sub),
-	       sub & GUESTS ? " [MEM] GUEST [GUEST-ARGUMENTS...]" : "");
+	       sub & GUESTS ? " [MEM] GUEST [GUEST-ARGUMENTS...]" :
+	       sub == SUB_SHOW ? " FILE" : "");
 	for (i = 0; i < ROWS; i++) {
 		const struct option_row *row = &table[i];
 		char left[64], letter[8] = "";
@@ -485,6 +487,17 @@ static bool is_number(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text);
 }
 
+/* What single options cannot know of each other. */
+static void check_log(const struct options *o)
+{
+	if (o->log.append && !o->log.path)
+		usage_error("-A needs -o FILE to append to");
+	if (o->log.append && o->log.format == LOG_FORMAT_CHROME)
+		usage_error("-A: two logs in one file are no file for --format=chrome");
+	if (o->log.summary == LOG_SUMMARY_ONLY && o->log.format != LOG_FORMAT_TEXT)
+		usage_error("-c prints a table for people; --format is for the log, take -C");
+}
+
 void options_parse(struct options *o, enum subcommand sub, int argc, char **argv)
 {
 	*o = (struct options){
@@ -498,13 +511,18 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 	o->log.trace = o->trace;
 	argc -= optind;
 	argv += optind;
+	check_log(o);
+	if (sub == SUB_SHOW) {
+		if (argc != 1)
+			usage_error("which log? usage: uml-host show [OPTIONS] FILE; - is standard input");
+		o->image = argv[0];
+		return;
+	}
 	if (!(sub & GUESTS)) {
 		if (argc)
 			usage_error("'%s': uml-host %s takes no arguments", argv[0], sub_name(sub));
 		return;
 	}
-	if (o->log.append && !o->log.path)
-		usage_error("-A needs -o FILE to append to");
 	if (argc && is_number(argv[0])) {
 		if (o->mem_bytes)
 			usage_error("memory is given twice: -m and '%s'", argv[0]);

@@ -21,7 +21,7 @@
 
 struct options {
 	uint64_t mem_bytes;	/* whole MiB */
-	const char *image;
+	const char *image;	/* the guest; of show, the log */
 	const char *initrd;
 	char *command_line;	/* the guest's arguments joined by blanks */
 	int cpu;		/* ENGINE_CPU_AUTO, ENGINE_CPU_NONE or a number */
@@ -47,7 +47,7 @@ struct options {
 	struct log_options log;
 };
 
-enum subcommand { SUB_RUN = 1, SUB_TRACE = 2, SUB_BENCH = 4, SUB_CHECK = 8 };
+enum subcommand { SUB_RUN = 1, SUB_TRACE = 2, SUB_BENCH = 4, SUB_CHECK = 8, SUB_SHOW = 16 };
 
 /* Parses the words after the subcommand's name; anything wrong is a
  * usage_error().  --help prints and exits. */

@@ -21,7 +21,7 @@ static inline size_t event_text_len(const struct guest_event *event)
 
 /* line.c: one line of output, built in place.  It never overflows: what does
  * not fit is cut off, the newline always fits. */
-#define LINE_SIZE 2048u		/* the longest text escaped, twice, and room */
+#define LINE_SIZE 8192u		/* the longest text escaped, a long stack, and room */
 
 enum line_color { LINE_PLAIN, LINE_NAME, LINE_NOTE, LINE_TRAP, LINE_GOOD, LINE_BAD };
 
@@ -179,6 +179,19 @@ struct log_format_ops {
 	void (*finish)(struct log *log);	/* may be NULL */
 };
 extern const struct log_format_ops text_format;		/* text.c */
+extern const struct log_format_ops json_format;		/* json.c */
+extern const struct log_format_ops chrome_format;	/* chrome.c */
+
+/* json.c: words of the schema, for read.c and chrome.c. */
+#define NR_JSON_CAUSES (CAUSE_ASYNC + 1)
+#define NR_JSON_ENDS (END_KILLED + 1)
+extern const char *const json_event_name[NR_EVENT_KINDS];
+extern const char *const json_cause_name[NR_JSON_CAUSES];
+extern const char *const json_end_name[NR_JSON_ENDS];
+extern const char *const json_reg_name[8];
+/* ,"key":"text"; ,"args":{"pgdir":"0x1000",…} */
+void json_text(struct line *line, const char *key, const uint8_t *text, size_t len);
+void json_arguments(struct line *line, const struct guest_event *event);
 
 struct log {
 	struct log_options opt;		/* trace is not kept */
@@ -195,6 +208,7 @@ struct log {
 	/* Events carry CLOCK_MONOTONIC; -t shows the wall clock of log_open(). */
 	int64_t wall_offset_ns;
 	uint64_t origin_ns;		/* --clock=guest: its first instruction */
+	uint32_t last_depth, last_pages;/* the counters of --format=chrome */
 	uint64_t last_ns;		/* -r: the time of the line before */
 	time_t clock_second;		/* the second clock_text stands for */
 	char clock_text[16];

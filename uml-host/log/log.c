@@ -26,6 +26,8 @@ static const char *const sort_name[] = { LOG_SORT_LIST(LOG_NAME_) };
 
 static const struct log_format_ops *const format_ops[NR_LOG_FORMATS] = {
 	[LOG_FORMAT_TEXT] = &text_format,
+	[LOG_FORMAT_JSON] = &json_format,
+	[LOG_FORMAT_CHROME] = &chrome_format,
 };
 
 enum log_format log_format_parse(const char *name)
@@ -139,6 +141,18 @@ static bool wants_table(const struct log_options *o)
 	return o->summary != LOG_SUMMARY_NONE || o->stats_every_ns;
 }
 
+static void begin(struct log *log)
+{
+	if (log->format->begin && log->opt.summary != LOG_SUMMARY_ONLY)
+		log->format->begin(log);
+}
+
+void log_begin_as(struct log *log, const struct log_header *header)
+{
+	log->wall_offset_ns = header->realtime_offset_ns;
+	begin(log);
+}
+
 struct log *log_open(const struct log_options *options)
 {
 	struct log *log = calloc(1, sizeof(*log));
@@ -178,8 +192,8 @@ struct log *log_open(const struct log_options *options)
 	log->clock_second = -1;
 
 	log->format = format_ops[options->format];
-	if (log->format->begin && options->summary != LOG_SUMMARY_ONLY)
-		log->format->begin(log);
+	if (!options->foreign)
+		begin(log);
 	if (options->stats_every_ns)
 		log->next_stats_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC) + options->stats_every_ns;
 	if (options->background)
@@ -269,12 +283,18 @@ struct log_wants log_wants(const struct log *log)
 
 static void emit_line(void *arg, const struct line *line)
 {
-	output_line(arg, line);
+	struct log *log = arg;
+
+	/* A table would break what a program is to read. */
+	if (log->opt.format == LOG_FORMAT_TEXT || log->opt.summary == LOG_SUMMARY_ONLY)
+		output_line(&log->output, line);
+	else if (write(STDERR_FILENO, line->buf, line->len) < 0)
+		return;
 }
 
 void log_summary(struct log *log)
 {
-	summary_print(log, emit_line, &log->output);
+	summary_print(log, emit_line, log);
 }
 
 void log_request_summary(struct log *log)

@@ -11,6 +11,9 @@
  *
  *	log.c		open, dispatch to a format, close; what the log wants
  *	text.c		the text format: one event, one line
+ *	json.c		JSON Lines, one event, one line
+ *	read.c		JSON Lines back into events
+ *	chrome.c	slices and counters for Perfetto
  *	arguments.c	the arguments of a call, by their kind in the table
  *	decode.c	flags, gates, descriptors, error codes: values into words
  *	filter.c	-e trace=…, -e trap=…
@@ -31,7 +34,9 @@
 
 /* X(ID, "name"): --format=name. */
 #define LOG_FORMAT_LIST(X)	\
-	X(TEXT, "text")
+	X(TEXT, "text")		\
+	X(JSON, "json")		\
+	X(CHROME, "chrome")
 
 /* X(ID, "name"): the keys of -S. */
 #define LOG_SORT_LIST(X)	\
@@ -121,6 +126,7 @@ struct log_options {
 	int fd;			/* used if path is NULL; stays open */
 	bool append;		/* -A: keep what is in FILE */
 
+	bool foreign;		/* of another time: log_begin_as() says which */
 	bool background;	/* format and write in another thread */
 	uint64_t stats_every_ns;/* --stats-every: a summary each time, 0: none */
 
@@ -164,6 +170,13 @@ struct log_wants {
 };
 
 struct log;
+
+/* The first line of JSON Lines. */
+#define LOG_JSON_VERSION 1
+struct log_header {
+	int version;
+	int64_t realtime_offset_ns;	/* wall clock less CLOCK_MONOTONIC */
+};
 
 /* Opens a log.  Wrong filter: usage_error(); output not writable: die(). */
 struct log *log_open(const struct log_options *options);
@@ -212,6 +225,17 @@ void log_flush(struct log *log);
 /* Prints the summary if it was asked for, flushes, frees.  Returns false if
  * some of the log could not be written; the user has been warned by then. */
 bool log_close(struct log *log);
+
+/*
+ * Reads one line of JSON: the header into `header`, which must be zero before
+ * the first line, or an event.  event->kind is NR_EVENT_KINDS for the header.
+ * False, and why: it is neither.
+ */
+#define LOG_READ_ERROR 128
+bool log_read(const char *text, size_t len, struct log_header *header,
+	      struct guest_event *event, char error[LOG_READ_ERROR]);
+/* For log_options.foreign: the log of that header begins. */
+void log_begin_as(struct log *log, const struct log_header *header);
 
 /* Words of the command line; an unknown one is a usage_error(). */
 enum log_format log_format_parse(const char *name);
