@@ -54,7 +54,7 @@ Test(log_decode, gates)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		line_reset(&line);
-		decode_gate(&line, cases[i].low, cases[i].high);
+		decode_gate(&line, NULL, cases[i].low, cases[i].high);
 		cr_expect_str_eq(text(), cases[i].words);
 	}
 }

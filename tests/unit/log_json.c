@@ -142,9 +142,10 @@ static struct guest_event read_back(const char *json)
 {
 	struct log_header header = { .version = 1 };
 	char error[LOG_READ_ERROR];
+	struct log_stack stack;
 	struct guest_event e;
 
-	cr_assert(log_read(json, strlen(json), &header, &e, error), "%s: %s", error, json);
+	cr_assert(log_read(json, strlen(json), &header, &e, &stack, error), "%s: %s", error, json);
 	return e;
 }
 
@@ -210,18 +211,20 @@ Test(log_json, reads_only_its_schema)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct log_header header = { .version = 1 };
 		char error[LOG_READ_ERROR];
+		struct log_stack stack;
 		struct guest_event e;
 
-		cr_expect_not(log_read(cases[i].line, strlen(cases[i].line), &header, &e, error),
+		cr_expect_not(log_read(cases[i].line, strlen(cases[i].line), &header, &e, &stack, error),
 			      "%s", cases[i].line);
 		cr_expect(strstr(error, cases[i].why), "%s: %s", cases[i].line, error);
 	}
 	{
 		struct log_header header = { 0 };
+		struct log_stack stack;
 		char error[LOG_READ_ERROR];
 		struct guest_event e;
 
-		cr_expect_not(log_read(HCALL "}", strlen(HCALL "}"), &header, &e, error));
+		cr_expect_not(log_read(HCALL "}", strlen(HCALL "}"), &header, &e, &stack, error));
 		cr_expect(strstr(error, "header"));
 	}
 }
@@ -232,12 +235,13 @@ Test(log_json, spoiled_lines)
 	for (unsigned int i = 0; i < 300; i++) {
 		struct guest_event e = any_event(), back;
 		struct log_header header = { .version = 1 };
+		struct log_stack stack;
 		char line[8192], error[LOG_READ_ERROR];
 		size_t len = (size_t)snprintf(line, sizeof(line), "%s", json_of(&e, true));
 
 		for (unsigned int k = 0; k < 50; k++) {
 			line[any() % len] = (char)any();
-			log_read(line, len, &header, &back, error);
+			log_read(line, len, &header, &back, &stack, error);
 			cr_assert_leq(back.text_len, EVENT_TEXT);
 		}
 	}

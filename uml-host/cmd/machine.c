@@ -191,6 +191,11 @@ void machine_load(struct machine *m)
 
 /* --- the owner of the run loop --------------------------------------------------- */
 
+static size_t read_memory(void *guest, uint32_t address, void *to, size_t len)
+{
+	return guest_view_read(guest, address, to, (uint32_t)len);
+}
+
 static void set_wants(struct machine *m)
 {
 	struct log_wants wants = log_wants(m->log);
@@ -507,8 +512,10 @@ int machine_run(struct machine *m, struct log *log)
 		.stop = should_stop,
 	};
 	m->log = log;
-	if (log)
+	if (log) {
+		log_set_memory(log, read_memory, m->guest);
 		log_set_counters(log, m->guest->stats.stops, stop_name, NR_STOPS);
+	}
 	start_timeout(m);
 	for (;;) {
 		set_wants(m);

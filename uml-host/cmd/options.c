@@ -250,6 +250,16 @@ static void set_string(struct options *o, const char *v) { o->log.string_limit =
 static void set_hex(struct options *o, const char *v) { (void)v; o->log.hex++; }
 static void set_names(struct options *o, const char *v) { (void)v; o->log.no_names = false; }
 static void set_no_names(struct options *o, const char *v) { (void)v; o->log.no_names = true; }
+static void set_symbols(struct options *o, const char *v) { o->log.symbols = v; }
+static void set_stack(struct options *o, const char *v) { (void)v; o->stacks = true; }
+
+static void set_stack_limit(struct options *o, const char *v)
+{
+	o->log.stack_limit = number("--stack-limit", v, LOG_STACK_MAX);
+	if (!o->log.stack_limit)
+		usage_error("--stack-limit: at least one frame");
+}
+
 static void set_done(struct options *o, const char *v) { (void)v; o->log.outcome = LOG_OUTCOME_DONE; }
 static void set_killed(struct options *o, const char *v) { (void)v; o->log.outcome = LOG_OUTCOME_KILLED; }
 
@@ -328,6 +338,9 @@ static const struct option_row table[] = {
 	{ 'r', NULL, NULL, LOGS, "time since the line before", set_relative },
 	{ 0, "clock", "WHOSE", LOGS, "times of -t: host, or guest: since its first instruction", set_clock },
 	{ 'i', NULL, NULL, LOGS, "the guest's EIP", set_eip },
+	{ 'k', "stack-trace", NULL, LOGS, "the guest's stack under each event", set_stack },
+	{ 0, "stack-limit", "N", LOGS, "at most N frames of it (64)", set_stack_limit },
+	{ 0, "symbols", "FILE", LOGS, "names for addresses: a vmlinux, ELF file or System.map", set_symbols },
 	{ 'n', NULL, NULL, LOGS, "hypercall numbers", set_nr },
 	{ 'v', NULL, NULL, LOGS, "more: rewritten sites, privilege levels", set_detail },
 	{ 's', NULL, "N", LOGS, "at most N bytes of each string (32)", set_string },
@@ -512,6 +525,10 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 	argc -= optind;
 	argv += optind;
 	check_log(o);
+	if (!o->stacks)
+		o->log.stack_limit = 0;
+	else if (!o->log.stack_limit)
+		o->log.stack_limit = LOG_STACK_LIMIT;
 	if (sub == SUB_SHOW) {
 		if (argc != 1)
 			usage_error("which log? usage: uml-host show [OPTIONS] FILE; - is standard input");
@@ -536,6 +553,10 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 	if (!o->mem_bytes)
 		o->mem_bytes = OPTIONS_DEFAULT_MEM;
 	o->image = argv[0];
+	if (o->stacks && !o->log.symbols) {
+		o->log.symbols = o->image;
+		o->log.symbols_optional = true;
+	}
 	o->command_line = join(argv + 1, argc - 1);
 }
 

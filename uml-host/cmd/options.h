@@ -44,6 +44,7 @@ struct options {
 	unsigned int rounds;	/* bench: hypercalls per run */
 
 	const char *trace[OPTIONS_MAX_LIST];	/* -e, in order */
+	bool stacks;		/* -k */
 	struct log_options log;
 };
 

@@ -18,15 +18,16 @@ static void show_line(struct log *log, const struct options *o, unsigned long nu
 		      const char *text, size_t len, struct log_header *header)
 {
 	struct guest_event event;
+	struct log_stack stack;
 	char error[LOG_READ_ERROR];
 	bool first = !header->version;
 
-	if (!log_read(text, len, header, &event, error))
+	if (!log_read(text, len, header, &event, &stack, error))
 		die("%s:%lu: %s", o->image, number, error);
 	if (first)
 		log_begin_as(log, header);
 	if (event.kind < NR_EVENT_KINDS)
-		log_event(log, &event);
+		log_event_with_stack(log, &event, &stack);
 }
 
 int cmd_show(int argc, char **argv)

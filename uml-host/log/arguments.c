@@ -32,11 +32,19 @@ enum form {
 
 struct printer {
 	enum form form;
+	bool address;		/* a guest-virtual one: it may have a name */
 	bool decimal;		/* the number is not an address or a bit field */
 	uint8_t high;		/* kind of the other half, if the kind has one */
 	/* Adds the words for a value, or nothing. */
 	void (*words)(const struct argument *a);
 };
+
+/* Whatever prints "<…>" around its words does not print that of a symbol. */
+static void put_symbol(const struct argument *a)
+{
+	if (a->style->values != LOG_VALUES_RAW)
+		symbols_put(a->style->symbols, a->line, a->value);
+}
 
 static void words_selector(const struct argument *a)
 {
@@ -53,7 +61,7 @@ static void words_vector(const struct argument *a)
 
 static void words_gate(const struct argument *a)
 {
-	decode_gate(a->line, a->value, a->high);
+	decode_gate(a->line, a->style->symbols, a->value, a->high);
 }
 
 static void words_descriptor(const struct argument *a)
@@ -125,7 +133,7 @@ static void words_notify(const struct argument *a)
 
 static const struct printer printers[] = {
 	[ARG_GPA] = { .form = FORM_NUMBER },
-	[ARG_GVA] = { .form = FORM_NUMBER },
+	[ARG_GVA] = { .form = FORM_NUMBER, .address = true },
 	[ARG_TABLE] = { .form = FORM_NUMBER },
 	[ARG_INDEX] = { .form = FORM_NUMBER, .decimal = true },
 	[ARG_COUNT] = { .form = FORM_NUMBER, .decimal = true },
@@ -174,6 +182,8 @@ static void put_number(const struct argument *a, const struct printer *p)
 		return;
 	}
 	line_printf(a->line, p->decimal ? "%u" : "0x%x", a->value);
+	if (p->address)
+		put_symbol(a);
 	if (a->high_name) {
 		line_puts(a->line, ", ");
 		put_name(a, a->high_name);

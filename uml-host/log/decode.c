@@ -172,13 +172,18 @@ static void put_dpl_and_present(struct line *line, uint32_t high)
 }
 
 /* lguest looks at bits 8 to 11 for the type, whatever bit 12 says. */
-void decode_gate(struct line *line, uint32_t low, uint32_t high)
+void decode_gate(struct line *line, const struct symbols *symbols, uint32_t low,
+		 uint32_t high)
 {
+	uint32_t offset = (low & 0xffff) | (high & 0xffff0000);
+
 	if (!(low | high)) {
 		line_puts(line, "empty");
 		return;
 	}
-	line_printf(line, "offset=0x%x, ", (low & 0xffff) | (high & 0xffff0000));
+	line_printf(line, "offset=0x%x", offset);
+	symbols_put(symbols, line, offset);
+	line_puts(line, ", ");
 	put_system_type(line, high);
 	put_dpl_and_present(line, high);
 }

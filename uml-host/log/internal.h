@@ -54,20 +54,43 @@ void line_quoted(struct line *line, const uint8_t *text, size_t len, bool more,
 /* ns as seconds with six digits, cut, not rounded. */
 void line_seconds(struct line *line, uint64_t ns);
 
+/* symbols.c: NULL symbols name nothing. */
+struct symbols;
+/* A file without symbols: NULL if they are optional, else die(). */
+struct symbols *symbols_open(const char *path, bool optional);
+const char *symbols_find(const struct symbols *s, uint32_t address, uint32_t *offset);
+/* Adds "<name+0x12>" to the line, or nothing. */
+void symbols_put(const struct symbols *s, struct line *line, uint32_t address);
+/* Source file and line, or NULL. */
+const char *symbols_source(const struct symbols *s, uint32_t address, int *number);
+void symbols_close(struct symbols *s);
+/* libdw's view of an ELF file and no other; NULL if it is none. */
+struct Dwfl *symbols_dwfl(const char *path);
+
 /* decode.c: values into words, added to the line; nothing where there are none. */
 const char *decode_vector(unsigned int vector);	/* "#PF"; NULL if it has no name */
 void decode_error(struct line *line, unsigned int vector, uint32_t error);
 void decode_ns(struct line *line, uint64_t ns);	/* loses no digit: "3.99925 ms" */
 void decode_pte(struct line *line, uint32_t low, uint32_t high);
 void decode_selector(struct line *line, uint32_t selector);
-void decode_gate(struct line *line, uint32_t low, uint32_t high);
+void decode_gate(struct line *line, const struct symbols *symbols, uint32_t low,
+		 uint32_t high);
 void decode_descriptor(struct line *line, uint32_t low, uint32_t high);
+
+/* stack.c */
+struct unwinder;
+struct unwinder *unwinder_open(const char *elf, unsigned int limit, log_memory_fn *read,
+			       void *context);
+void unwinder_walk(struct unwinder *unwinder, const struct guest_event *event,
+		   struct log_stack *stack);
+void unwinder_close(struct unwinder *unwinder);
 
 /* arguments.c: adds "name=value, …" for the arguments of a known call. */
 struct argument_style {
 	enum log_values values;
 	unsigned int string_limit;
 	bool no_names;			/* values alone */
+	const struct symbols *symbols;
 	enum line_escapes escapes;
 };
 void put_arguments(struct line *line, const struct argument_style *style,
@@ -159,6 +182,7 @@ void output_last_words(struct output *output);	/* async-signal-safe */
 struct log_record {
 	bool counts, shows;	/* for the summary; for the format */
 	struct guest_event event;
+	struct log_stack *stack;	/* NULL where none are wanted */
 };
 
 struct writer *writer_start(struct log *log);
@@ -218,6 +242,10 @@ struct log {
 	unsigned int nr_counters;
 	uint64_t kept[LOG_COUNTERS];
 
+	struct symbols *symbols;
+	struct unwinder *unwinder;
+	struct log_stack own_stack;	/* of a record that is not in a ring */
+	const struct log_stack *stack;	/* of the event being shown, or NULL */
 	struct writer *writer;		/* NULL: everything in the caller's thread */
 	uint64_t next_stats_ns;		/* --stats-every */
 	atomic_bool paused;		/* log_pause() */

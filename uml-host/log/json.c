@@ -116,6 +116,14 @@ static void put_regs(struct line *line, const struct guest_event *e)
 	line_puts(line, "}");
 }
 
+static void put_stack(const struct log *log, struct line *line)
+{
+	line_puts(line, ",\"stack\":[");
+	for (unsigned int i = 0; i < log->stack->n; i++)
+		line_printf(line, "%s\"0x%x\"", i ? "," : "", log->stack->frame[i]);
+	line_puts(line, "]");
+}
+
 static void json_event(struct log *log, const struct guest_event *e)
 {
 	struct line *line = &log->line;
@@ -141,6 +149,8 @@ static void json_event(struct log *log, const struct guest_event *e)
 	put_number(line, "shadow_pages", e->pages);
 	if (log->opt.verbose)
 		put_regs(line, e);
+	if (log->stack)
+		put_stack(log, line);
 	line_puts(line, "}");
 	line_end(line);
 	output_line(&log->output, line);

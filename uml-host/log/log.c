@@ -182,6 +182,9 @@ struct log *log_open(const struct log_options *options)
 	output_open(&log->output, options);
 	log->line.color = wants_color(options->color, log->output.fd);
 	log->arrow = wants_utf8(options->charset) ? "→" : "->";
+	if (options->symbols)
+		log->symbols = symbols_open(options->symbols, options->symbols_optional);
+	log->style.symbols = log->symbols;
 	log->style.no_names = options->no_names;
 	log->style.escapes = options->hex > 1 ? LINE_ESCAPES_ALL :
 			     options->hex ? LINE_ESCAPES_HEX : LINE_ESCAPES_WORDS;
@@ -211,14 +214,42 @@ void log_process(struct log *log, const struct log_record *record)
 {
 	if (record->counts)
 		summary_count(&log->summary, &record->event);
-	if (record->shows)
-		log->format->event(log, &record->event);
+	if (!record->shows)
+		return;
+	log->stack = record->stack && record->stack->n ? record->stack : NULL;
+	log->format->event(log, &record->event);
 }
 
-static void hand_over(struct log *log, bool counts, bool shows, const struct guest_event *event)
+/* Whoever put a call into the ring is long gone from there. */
+static bool has_stack(const struct guest_event *e)
+{
+	return (e->kind == EVENT_HCALL && e->cause != CAUSE_ASYNC) || e->kind == EVENT_TRAP ||
+	       e->kind == EVENT_IRQ;
+}
+
+static void fill_stack(struct log *log, struct log_record *record,
+		       const struct log_stack *known)
+{
+	if (!record->stack)
+		return;
+	record->stack->n = 0;
+	if (!record->shows)
+		return;
+	if (known) {
+		record->stack->n = known->n < log->opt.stack_limit ? known->n : log->opt.stack_limit;
+		memcpy(record->stack->frame, known->frame,
+		       record->stack->n * sizeof(known->frame[0]));
+	} else if (log->unwinder && has_stack(&record->event)) {
+		unwinder_walk(log->unwinder, &record->event, record->stack);
+	}
+}
+
+static void hand_over(struct log *log, bool counts, bool shows,
+		      const struct guest_event *event, const struct log_stack *stack)
 {
 	struct log_record own, *record = &own;
 
+	own.stack = log->opt.stack_limit ? &log->own_stack : NULL;
 	if (log->writer)
 		record = writer_begin(log->writer);
 	if (!record)
@@ -226,6 +257,7 @@ static void hand_over(struct log *log, bool counts, bool shows, const struct gue
 	record->counts = counts;
 	record->shows = shows;
 	record->event = *event;
+	fill_stack(log, record, stack);
 	if (log->writer)
 		writer_commit(log->writer);
 	else
@@ -237,7 +269,8 @@ static void hand_over(struct log *log, bool counts, bool shows, const struct gue
  * given: what it prints is what was checked and done, not what the guest has
  * put there since.
  */
-bool log_event(struct log *log, const struct guest_event *event)
+bool log_event_with_stack(struct log *log, const struct guest_event *event,
+			  const struct log_stack *stack)
 {
 	bool counts = counts_anything(log) && filter_match(&log->counted, event);
 	bool shows = log->opt.summary != LOG_SUMMARY_ONLY && filter_match(&log->filter, event);
@@ -248,10 +281,21 @@ bool log_event(struct log *log, const struct guest_event *event)
 	if (!log->left && event->kind != EVENT_END)
 		return false;
 	if (counts || shows)
-		hand_over(log, counts, shows, event);
+		hand_over(log, counts, shows, event, stack);
 	if ((counts || shows) && event->kind <= EVENT_IRQ)
 		log->left--;
 	return log->left > 0;
+}
+
+bool log_event(struct log *log, const struct guest_event *event)
+{
+	return log_event_with_stack(log, event, NULL);
+}
+
+void log_set_memory(struct log *log, log_memory_fn *read, void *context)
+{
+	if (log->opt.stack_limit)
+		log->unwinder = unwinder_open(log->opt.symbols, log->opt.stack_limit, read, context);
 }
 
 struct log_wants log_wants(const struct log *log)
@@ -349,6 +393,8 @@ bool log_close(struct log *log)
 	if (log->opt.summary != LOG_SUMMARY_NONE)
 		log_summary(log);
 	whole = output_close(&log->output);
+	unwinder_close(log->unwinder);
+	symbols_close(log->symbols);
 	free(log);
 	return whole;
 }

@@ -4,8 +4,8 @@
  * This header is the map of the room; its files share internal.h.
  *
  * The log reads struct guest_event records and the hypercall table and nothing
- * else.  It never looks at guest memory, never changes guest state, allocates
- * nothing after log_open() and never lets a control character of the guest
+ * else.  It never looks at guest memory but for the stacks of -k, never changes
+ * guest state, allocates nothing after log_open() (libdw may) and never lets a control character of the guest
  * through to the terminal.  One thread hands it events; with
  * log_options.background another one formats and writes them.
  *
@@ -16,6 +16,8 @@
  *	chrome.c	slices and counters for Perfetto
  *	arguments.c	the arguments of a call, by their kind in the table
  *	decode.c	flags, gates, descriptors, error codes: values into words
+ *	symbols.c	names and source lines for guest addresses
+ *	stack.c		-k: the guest's stack
  *	filter.c	-e trace=…, -e trap=…
  *	qualifier.c	every other -e
  *	summary.c	-c, -C, -S
@@ -114,6 +116,8 @@ enum log_charset {
 	LOG_CHARSET_UTF8,	/* → */
 };
 
+#define LOG_STACK_MAX 256u
+#define LOG_STACK_LIMIT 64u	/* the default of --stack-limit */
 #define LOG_STRING_LIMIT 32	/* the default of -s, as in strace */
 
 struct log_options {
@@ -145,6 +149,9 @@ struct log_options {
 	bool show_time;		/* -T: how long the call took, <seconds> */
 	bool show_eip;		/* -i: [EIP] */
 	bool show_nr;		/* -n: [call number] */
+	const char *symbols;	/* --symbols: an ELF file or a System.map */
+	bool symbols_optional;	/* nobody asked for those in particular */
+	unsigned int stack_limit;	/* -k: frames, at most LOG_STACK_MAX; 0: none */
 	bool verbose;		/* -v: rewrites and emulated sites, cpl of traps */
 	bool no_names;		/* values of arguments without their names */
 	unsigned int hex;	/* -x, -xx: see enum line_escapes */
@@ -192,6 +199,21 @@ struct log *log_open(const struct log_options *options);
  */
 bool log_event(struct log *log, const struct guest_event *event);
 
+/* Where the events came from, innermost first. */
+struct log_stack {
+	unsigned int n;
+	uint32_t frame[LOG_STACK_MAX];
+};
+
+/* The same for an event whose stack is known already, or NULL. */
+bool log_event_with_stack(struct log *log, const struct guest_event *event,
+			  const struct log_stack *stack);
+
+/* Reads guest memory at a linear address as the guest sees it now: at most len
+ * bytes, returns how many.  For -k; called within log_event(). */
+typedef size_t log_memory_fn(void *context, uint32_t address, void *to, size_t len);
+void log_set_memory(struct log *log, log_memory_fn *read, void *context);
+
 /* See struct log_wants.  A NULL log wants nothing. */
 struct log_wants log_wants(const struct log *log);
 
@@ -228,12 +250,13 @@ bool log_close(struct log *log);
 
 /*
  * Reads one line of JSON: the header into `header`, which must be zero before
- * the first line, or an event.  event->kind is NR_EVENT_KINDS for the header.
+ * the first line, or an event and its stack.  event->kind is NR_EVENT_KINDS for the header.
  * False, and why: it is neither.
  */
 #define LOG_READ_ERROR 128
 bool log_read(const char *text, size_t len, struct log_header *header,
-	      struct guest_event *event, char error[LOG_READ_ERROR]);
+	      struct guest_event *event, struct log_stack *stack,
+	      char error[LOG_READ_ERROR]);
 /* For log_options.foreign: the log of that header begins. */
 void log_begin_as(struct log *log, const struct log_header *header);
 

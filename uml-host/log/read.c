@@ -213,8 +213,22 @@ static void get_header(struct reader *r, struct log_header *header)
 	header->realtime_offset_ns = json_integer_value(offset);
 }
 
+static void get_stack(struct reader *r, struct log_stack *stack)
+{
+	const json_t *array = json_object_get(r->object, "stack");
+
+	if (!array)
+		return;
+	if (!json_is_array(array) || json_array_size(array) > LOG_STACK_MAX) {
+		fail(r, "\"stack\" is not an array of at most %u addresses", LOG_STACK_MAX);
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(array); i++)
+		stack->frame[stack->n++] = hex_value(r, json_array_get(array, i), "stack");
+}
+
 bool log_read(const char *text, size_t len, struct log_header *header,
-	      struct guest_event *event, char error[LOG_READ_ERROR])
+	      struct guest_event *event, struct log_stack *stack, char error[LOG_READ_ERROR])
 {
 	json_error_t why;
 	json_t *object = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
@@ -223,6 +237,7 @@ bool log_read(const char *text, size_t len, struct log_header *header,
 
 	*error = '\0';
 	memset(event, 0, sizeof(*event));
+	stack->n = 0;
 	kind = json_string_value(json_object_get(object, "event"));
 	if (!object)
 		fail(&r, "not JSON: %s", why.text);
@@ -230,8 +245,10 @@ bool log_read(const char *text, size_t len, struct log_header *header,
 		get_header(&r, header);
 	else if (!header->version)
 		fail(&r, "the first line is not a header");
-	else
+	else {
 		get_event(&r, event);
+		get_stack(&r, stack);
+	}
 	if (kind && !strcmp(kind, "header"))
 		event->kind = NR_EVENT_KINDS;
 	json_decref(object);

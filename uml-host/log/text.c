@@ -79,6 +79,13 @@ static void put_stamp(struct log *log, const struct guest_event *e)
 	line_puts(&log->line, " ");
 }
 
+static void put_eip(struct log *log, uint32_t eip)
+{
+	line_printf(&log->line, "[%08x", eip);
+	symbols_put(log->symbols, &log->line, eip);
+	line_puts(&log->line, "] ");
+}
+
 static void put_prefix(struct log *log, const struct guest_event *e)
 {
 	line_reset(&log->line);
@@ -90,7 +97,7 @@ static void put_prefix(struct log *log, const struct guest_event *e)
 		if (e->kind == EVENT_HCALL && e->cause == CAUSE_ASYNC)
 			line_puts(&log->line, "[????????] ");
 		else
-			line_printf(&log->line, "[%08x] ", e->eip);
+			put_eip(log, e->eip);
 	}
 }
 
@@ -99,6 +106,15 @@ static bool has_cause(const struct log *log, const struct guest_event *e)
 	return e->cause == CAUSE_ASYNC ||
 	       (e->cause == CAUSE_REWRITTEN && !log->hide_rewrite) ||
 	       (e->cause == CAUSE_VMCALL && log->opt.verbose);
+}
+
+static void put_site(struct log *log, bool rewritten, uint32_t eip)
+{
+	if (rewritten)
+		line_printf(&log->line, "vmcall%sint 0x1f at 0x%08x", log->arrow, eip);
+	else
+		line_printf(&log->line, "vmcall at 0x%08x", eip);
+	symbols_put(log->symbols, &log->line, eip);
 }
 
 /* How the call came to the host, where that is not the usual way. */
@@ -116,10 +132,10 @@ static void put_cause(struct log *log, const struct guest_event *e)
 			line_seconds(l, e->wait_ns);
 		}
 		line_puts(l, "]");
-	} else if (e->cause == CAUSE_REWRITTEN) {
-		line_printf(l, " [vmcall%sint 0x1f at 0x%08x]", log->arrow, e->eip);
 	} else {
-		line_printf(l, " [vmcall at 0x%08x]", e->eip);
+		line_puts(l, " [");
+		put_site(log, e->cause == CAUSE_REWRITTEN, e->eip);
+		line_puts(l, "]");
 	}
 	line_color(l, LINE_PLAIN);
 }
@@ -182,6 +198,7 @@ static void put_trap_details(struct log *log, const struct guest_event *e)
 
 	if (e->kind == EVENT_TRAP && e->vector == 14) {
 		line_printf(l, "%scr2=0x%x", before, e->address);
+		symbols_put(log->symbols, l, e->address);
 		before = ", ";
 	}
 	if (e->kind == EVENT_TRAP && e->has_error) {
@@ -210,14 +227,18 @@ static void text_trap(struct log *log, const struct guest_event *e)
 	if (e->kind == EVENT_TRAP && name)
 		line_printf(l, " %s", name);
 	put_trap_details(log, e);
-	line_printf(l, " %s 0x%x ---", log->arrow, e->handler);
+	line_printf(l, " %s 0x%x", log->arrow, e->handler);
+	symbols_put(log->symbols, l, e->handler);
+	line_puts(l, " ---");
 	line_color(l, LINE_PLAIN);
 }
 
 static void text_rewrite(struct log *log, const struct guest_event *e)
 {
 	line_color(&log->line, LINE_NOTE);
-	line_printf(&log->line, "--- vmcall%sint 0x1f at 0x%08x ---", log->arrow, e->eip);
+	line_puts(&log->line, "--- ");
+	put_site(log, true, e->eip);
+	line_puts(&log->line, " ---");
 	line_color(&log->line, LINE_PLAIN);
 }
 
@@ -242,6 +263,37 @@ static void text_end(struct log *log, const struct guest_event *e)
 	line_color(l, LINE_PLAIN);
 }
 
+/* " > schedule+0x2a1 [0xc02e4a11] kernel/sched.c:5412": all but the innermost are
+ * return addresses, and the call is in front of those. */
+static void put_stack(struct log *log, const struct log_stack *stack)
+{
+	struct line *l = &log->line;
+
+	for (unsigned int i = 0; i < stack->n; i++) {
+		uint32_t address = stack->frame[i], call = address - (i > 0), offset;
+		const char *name = symbols_find(log->symbols, call, &offset), *source;
+		int number;
+
+		line_reset(l);
+		line_color(l, LINE_NOTE);
+		line_puts(l, " > ");
+		if (name) {
+			line_escaped(l, (const uint8_t *)name, strlen(name));
+			line_printf(l, "+0x%x ", offset + (i > 0));
+		}
+		line_printf(l, "[0x%08x]", address);
+		source = symbols_source(log->symbols, call, &number);
+		if (source) {
+			line_puts(l, " ");
+			line_escaped(l, (const uint8_t *)source, strlen(source));
+			line_printf(l, ":%d", number);
+		}
+		line_color(l, LINE_PLAIN);
+		line_end(l);
+		output_line(&log->output, l);
+	}
+}
+
 static void text_event(struct log *log, const struct guest_event *e)
 {
 	static void (*const print[])(struct log *, const struct guest_event *) = {
@@ -262,6 +314,8 @@ static void text_event(struct log *log, const struct guest_event *e)
 	print[e->kind](log, e);
 	line_end(&log->line);
 	output_line(&log->output, &log->line);
+	if (log->stack)
+		put_stack(log, log->stack);
 }
 
 const struct log_format_ops text_format = { .event = text_event };

@@ -40,6 +40,7 @@ struct writer {
 	struct log *log;
 	pthread_t thread;
 	struct log_record *ring;
+	struct log_stack *stacks;	/* one for each record, or NULL */
 	long nap_ns;
 
 	/* Each index has one thread that writes it, and a line of its own. */
@@ -257,6 +258,10 @@ struct writer *writer_start(struct log *log)
 
 	if (!w || !(memset(w, 0, sizeof(*w)), w->ring = calloc(RING, sizeof(*w->ring))))
 		die("no memory for the log");
+	if (log->opt.stack_limit && !(w->stacks = calloc(RING, sizeof(*w->stacks))))
+		die("no memory for the log");
+	for (uint32_t i = 0; w->stacks && i < RING; i++)
+		w->ring[i].stack = &w->stacks[i];
 	w->log = log;
 	w->nap_ns = log->output.by_line ? NAP_NS : FILE_NAP_NS;
 	/* Whole buffers: what gathered during a nap is written at once. */
@@ -298,6 +303,7 @@ void writer_stop(struct writer *w)
 		warn("the log held the guest up %llu times, %llu.%06llu s in all: its reader is slow",
 		     (unsigned long long)w->waits, (unsigned long long)(w->waited_ns / 1000000000),
 		     (unsigned long long)(w->waited_ns % 1000000000 / 1000));
+	free(w->stacks);
 	free(w->ring);
 	free(w);
 }
