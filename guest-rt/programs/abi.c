@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a host of this generation owes its guest after LGUEST_INIT: the fields
- * it fills, traps, the clock, lazy calls.  Built for every generation; without
+ * it fills, registers, traps, the clock, lazy calls.  Built for every generation; without
  * NOTIFY (F) it can only succeed or crash.
  */
 #include <guest-rt/guest.h>
@@ -69,9 +69,19 @@ static void lazy(void)
 	CHECK(lguest_data.hcall_status[0] == LGUEST_RING_FREE);
 }
 
+/* No call returns anything, EAX included (ABI 1.2). */
+static void registers(void)
+{
+	uint32_t eax = LHCALL_FLUSH_ASYNC;
+
+	__asm__ volatile("int $0x1f" : "+a"(eax) : : "memory");
+	CHECK(eax == LHCALL_FLUSH_ASYNC);
+}
+
 int guest_main(void)
 {
 	fields();
+	registers();
 	gdt_load();
 	idt_load();
 	traps();

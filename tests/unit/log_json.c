@@ -96,6 +96,7 @@ static struct guest_event any_event(void)
 		e.cause = (uint8_t)(any() % NR_JSON_CAUSES);
 		e.end = (uint8_t)(any() % NR_JSON_ENDS);
 		e.pae = any() & 1;
+		e.tampered = any() & 1;
 		e.wait_ns = any() & 1 ? any() >> 40 : 0;
 		for (unsigned int i = 0; i < 4; i++)
 			e.arg[i] = any() & 3 ? (uint32_t)any() : (uint32_t)(any() & 15);

@@ -171,6 +171,7 @@ void machine_load(struct machine *m)
 		.entry = result.entry,
 		.initrd_bytes = result.initrd_bytes,
 		.gens = o->gens,
+		.tamper = &o->tamper,
 	};
 	if (!m->engine) {
 		machine_open_engine(m);

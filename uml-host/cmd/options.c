@@ -260,6 +260,8 @@ static void set_stack_limit(struct options *o, const char *v)
 		usage_error("--stack-limit: at least one frame");
 }
 
+static void set_inject(struct options *o, const char *v) { log_inject_parse(&o->tamper, v); }
+
 static void set_done(struct options *o, const char *v) { (void)v; o->log.outcome = LOG_OUTCOME_DONE; }
 static void set_killed(struct options *o, const char *v) { (void)v; o->log.outcome = LOG_OUTCOME_KILLED; }
 
@@ -321,6 +323,7 @@ static const struct option_row table[] = {
 	{ 0, "rewrite", "HOW", GUESTS, "vmcall sites: patch, emulate or eager", set_rewrite },
 	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "behave as a host where vmcall is sigill, sigsegv or silent", set_simulate },
+	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=, delay_enter=, ...", set_inject },
 	{ 0, "color", "WHEN", GUESTS | SUB_SHOW, "auto, always or never", set_color },
 	{ 0, "stats", NULL, GUESTS, "at the end: why and how often the guest stopped, on stderr", set_stats },
 	{ 0, "verbose", NULL, GUESTS, "say what uml-host does, on stderr", set_verbose },

@@ -45,6 +45,7 @@ struct options {
 
 	const char *trace[OPTIONS_MAX_LIST];	/* -e, in order */
 	bool stacks;		/* -k */
+	struct tamper tamper;	/* --inject */
 	struct log_options log;
 };
 

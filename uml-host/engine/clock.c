@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's clocks.  Never sleeps.
+ * The host's clocks.  Nothing here sleeps but what says so.
  */
 #include <cpuid.h>
+#include <errno.h>
 #include <time.h>
 #include <x86intrin.h>
 
@@ -14,6 +15,17 @@ uint64_t engine_clock_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void engine_sleep_ns(uint64_t ns)
+{
+	uint64_t until = engine_clock_ns() + ns;
+	const struct timespec t = {
+		.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000),
+	};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
 }
 
 void engine_wall_clock(int32_t *sec, int32_t *nsec)

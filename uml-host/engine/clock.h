@@ -10,6 +10,9 @@
 /* CLOCK_MONOTONIC, ns. */
 uint64_t engine_clock_ns(void);
 
+/* Sleeps for `ns`, whatever signals come. */
+void engine_sleep_ns(uint64_t ns);
+
 /* CLOCK_REALTIME: seconds since 1970 and nanoseconds. */
 void engine_wall_clock(int32_t *sec, int32_t *nsec);
 

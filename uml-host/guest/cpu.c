@@ -19,6 +19,8 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 
 	/* Not the spaces: they are large, and sparse while unused. */
 	memset(g, 0, offsetof(struct guest, space));
+	if (setup->tamper)
+		g->tamper = *setup->tamper;
 	for (i = 0; i < GUEST_SPACES; i++)
 		if (g->space[i].mapped || g->space[i].nr_ops)
 			space_clear(&g->space[i]);

@@ -68,7 +68,8 @@ struct guest_event {
 	 * guest bytes: escape before printing.  Not NUL-terminated. */
 	uint8_t text[EVENT_TEXT];
 	uint8_t text_more;	/* text was longer than fits */
-	uint8_t pad[7];
+	bool tampered;		/* --inject did something to this call */
+	uint8_t pad[6];
 	/* Registers when it happened, before any frame was pushed: eax, ecx, edx,
 	 * ebx, esp, ebp, esi, edi. */
 	uint32_t reg[8];

@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "guest/event.h"
 #include "guest/hcalls.h"
+#include "guest/tamper.h"
 #include "guest/types.h"
 #include "lguest/hypercall.h"
 
@@ -191,6 +192,7 @@ struct guest {
 	uint32_t trace_kinds;	/* bit k = enum event_kind k */
 	uint64_t exit_ns;	/* when the last stop came, if traps are wanted */
 	struct event_ring events;
+	struct tamper tamper;
 
 	struct space space[GUEST_SPACES];
 };
@@ -212,6 +214,7 @@ struct guest_setup {
 	uint16_t gens;		/* --abi, or GENS_ALL */
 	enum rewrite_mode rewrite;
 	uint32_t tsc_khz;
+	const struct tamper *tamper;	/* copied; NULL: none */
 };
 
 /* Makes a guest as the launcher hands it over: registers, CS 0x61, no IDT, the
@@ -268,6 +271,18 @@ void guest_hypercall(struct guest *g, enum event_cause cause);
 void guest_hypercall_continue(struct guest *g);
 /* One call, wherever it came from: words in the order EAX, EBX, ECX, EDX, ESI. */
 void guest_do_hcall(struct guest *g, const uint32_t word[5], enum event_cause cause);
+
+/* --- tamper.c: --inject ----------------------------------------------------- */
+
+/* The rule that is due for this call, or NULL.  Counts it. */
+struct tamper_rule *guest_tamper_rule(struct guest *g, unsigned int row,
+				      enum event_cause cause);
+/* Before the call: false if it shall not be made. */
+bool guest_tamper_enter(struct guest *g, const struct tamper_rule *rule,
+			const struct hcall_row *row, const uint32_t arg[4]);
+void guest_tamper_exit(struct guest *g, const struct tamper_rule *rule,
+		       const struct hcall_row *row, const uint32_t arg[4],
+		       enum event_cause cause);
 
 /* --- lguest_data.c: LGUEST_INIT and the shared page ------------------------- */
 

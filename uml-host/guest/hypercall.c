@@ -198,19 +198,30 @@ static struct guest_event *begin_event(struct guest *g, const struct hcall_row *
 void guest_do_hcall(struct guest *g, const uint32_t word[5], enum event_cause cause)
 {
 	const struct hcall_row *row = find_row(g, word[0]);
+	struct tamper_rule *rule = NULL;
 	struct guest_event *event;
 	uint32_t arg[4];
+	bool make = true;
 
 	order_arguments(g, word, arg);
 	event = begin_event(g, row, word[0], arg, cause);
+	if (g->tamper.rules)
+		rule = guest_tamper_rule(g, row ? (unsigned int)(row - hcall_table) : HCALL_ROWS,
+					 cause);
+	if (rule)
+		make = guest_tamper_enter(g, rule, row, arg);
 	if (row) {
-		row->handler(g, arg);
+		if (make)
+			row->handler(g, arg);
 		/* Only some generations have this call: it is one of them. */
 		g->lg.gens &= row->gens;
-	} else {
+	} else if (make) {
 		kill_guest(g, "unknown hypercall %u", word[0]);
 	}
+	if (rule)
+		guest_tamper_exit(g, rule, row, arg, cause);
 	if (event) {
+		event->tampered = rule != NULL;
 		fill_outcome(g, event);
 		event->pae = g->mm.pae;
 		trace_commit(g);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "guest/hcalls.h"
+#include "guest/tamper.h"
 #include "log/log.h"
 
 /* Bytes of text in a record, even if it claims more than fit. */

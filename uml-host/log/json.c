@@ -90,6 +90,8 @@ static void put_hcall(struct line *line, const struct guest_event *e)
 		line_printf(line, ",\"cause\":\"%s\"", json_cause_name[e->cause]);
 	if (e->pae)
 		line_puts(line, ",\"pae\":true");
+	if (e->tampered)
+		line_puts(line, ",\"injected\":true");
 	if (e->wait_ns)
 		put_number(line, "wait_ns", e->wait_ns);
 }

@@ -19,6 +19,7 @@
  *	symbols.c	names and source lines for guest addresses
  *	stack.c		-k: the guest's stack
  *	filter.c	-e trace=…, -e trap=…
+ *	inject.c	--inject
  *	qualifier.c	every other -e
  *	summary.c	-c, -C, -S
  *	writer.c	the thread and the ring between it and the guest
@@ -259,6 +260,10 @@ bool log_read(const char *text, size_t len, struct log_header *header,
 	      char error[LOG_READ_ERROR]);
 /* For log_options.foreign: the log of that header begins. */
 void log_begin_as(struct log *log, const struct log_header *header);
+
+/* Adds what one --inject says; see inject.c.  Wrong: usage_error(). */
+struct tamper;
+void log_inject_parse(struct tamper *tamper, const char *expression);
 
 /* Words of the command line; an unknown one is a usage_error(). */
 enum log_format log_format_parse(const char *name);

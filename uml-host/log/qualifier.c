@@ -138,6 +138,8 @@ void qualifier_add(struct log *log, const char *expression)
 		qualifier[i].add(log, expression, expression + word + 1);
 		return;
 	}
+	if (word == 6 && !strncmp(expression, "inject", word))
+		usage_error("-e %s: write --inject=%s", expression, expression + word + 1);
 	usage_error("-e %s: unknown; there is trace=, trap=, raw=, verbose=, abbrev=, quiet= "
 		    "and status=", expression);
 }

@@ -178,6 +178,7 @@ static void get_event(struct reader *r, struct guest_event *e)
 		e->row = get_row(r, e->nr);
 		e->cause = get_word(r, "cause", true, json_cause_name, NR_JSON_CAUSES);
 		e->pae = get_flag(r, "pae");
+		e->tampered = get_flag(r, "injected");
 		e->wait_ns = get_number(r, "wait_ns", false, INT64_MAX);
 		get_arguments(r, e);
 		break;

@@ -182,6 +182,8 @@ static void text_hcall(struct log *log, const struct guest_event *e)
 	}
 	if (e->end == END_KILLED)
 		put_killed(l, e);
+	if (e->tampered)
+		line_puts(l, " (INJECTED)");
 	if (log->opt.show_time && e->start_ns && e->end_ns >= e->start_ns) {
 		line_puts(l, " <");
 		line_seconds(l, e->end_ns - e->start_ns);
