@@ -92,6 +92,34 @@ Test(base_crash, abort_has_no_address)
 	dies_by(act_abort, SIGABRT, "[cleaned]uml-host: crashed (ABRT); ");
 }
 
+static void a_note(void *text)
+{
+	crash_text(text);
+	crash_hex(0xc0100a2c);
+	crash_hex(0);
+}
+
+static void act_with_note(void *unused)
+{
+	static char text[] = "[note ";
+
+	(void)unused;
+	crashing();
+	crash_set_note(a_note, text);
+	__asm__ volatile("ud2");
+}
+
+Test(base_crash, a_note_comes_last)
+{
+	const char *note = "[note 0xc0100a2c0x0";
+	struct ending end;
+
+	end_of(&end, act_with_note, NULL);
+	cr_assert(WIFSIGNALED(end.status) && WTERMSIG(end.status) == SIGILL);
+	cr_assert(strlen(end.text) > strlen(note) &&
+		  !strcmp(end.text + strlen(end.text) - strlen(note), note), "%s", end.text);
+}
+
 static void act_no_stack(void *unused)
 {
 	(void)unused;

@@ -9,11 +9,13 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "base/crash.h"
 #include "base/die.h"
+#include "config.h"
 
 #define STACK_BYTES 65536
 #define FRAMES 64
@@ -33,6 +35,53 @@ static void put_hex(uint64_t value)
 		text[2 + i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
 	text[18] = '\0';
 	put(text);
+}
+
+static struct {
+	void (*fn)(void *arg);
+	void *arg;
+} note;
+
+void crash_set_note(void (*fn)(void *arg), void *arg)
+{
+	note.fn = NULL;
+	note.arg = arg;
+	note.fn = fn;
+}
+
+void crash_text(const char *text)
+{
+	put(text);
+}
+
+void crash_hex(uint64_t value)
+{
+	char text[19];
+	char *at = text + sizeof(text) - 1;
+
+	*at = '\0';
+	do
+		*--at = "0123456789abcdef"[value & 15];
+	while (value >>= 4);
+	*--at = 'x';
+	*--at = '0';
+	put(at);
+}
+
+static void put_system(void)
+{
+	struct utsname system;
+
+	put("  uml-host " PACKAGE_VERSION);
+	if (uname(&system) == 0) {
+		put(", ");
+		put(system.sysname);
+		put(" ");
+		put(system.release);
+		put(" ");
+		put(system.machine);
+	}
+	put("\n");
 }
 
 static void unwind(unw_cursor_t *cursor)
@@ -91,7 +140,9 @@ static void crashed(int signal, siginfo_t *info, void *context)
 		put(" at address ");
 		put_hex((uint64_t)(uintptr_t)info->si_addr);
 	}
-	put("); this is a bug in uml-host. Please report these lines and the command.\n");
+	put("); this is a bug in uml-host. Please report these lines and the command,\n"
+	    "and, if it is no secret, the guest; the output of uml-host check helps.\n");
+	put_system();
 	for (i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
 		put(i % 3 ? "  " : i ? "\n  " : "  ");
 		put(registers[i].name);
@@ -101,6 +152,8 @@ static void crashed(int signal, siginfo_t *info, void *context)
 	put("\n");
 	if (unw_init_local2(&cursor, (unw_context_t *)u, UNW_INIT_SIGNAL_FRAME) == 0)
 		unwind(&cursor);
+	if (note.fn)
+		note.fn(note.arg);
 	/* SA_RESETHAND: the second time it kills. */
 	raise(signal);
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/die.h"
 #include "boot/boot.h"
 #include "cmd/machine.h"
@@ -63,6 +64,32 @@ static int make_memory(const char *name, size_t bytes)
 	return fd;
 }
 
+/* The report of a crash: what the guest did last.  Async-signal-safe. */
+static void tell_last_stops(void *arg)
+{
+	const struct guest *g = ((const struct machine *)arg)->guest;
+	uint32_t n = g->last.n, i = n > GUEST_LAST_STOPS ? n - GUEST_LAST_STOPS : 0;
+
+	crash_text("  the guest's last stops, the latest at the end:\n");
+	for (; i != n; i++) {
+		const struct guest_last_stop *s = &g->last.stop[i % GUEST_LAST_STOPS];
+
+		crash_text(s->exit == ENGINE_EXIT_TRAP ? "  trap " : "  exit ");
+		crash_hex(s->exit == ENGINE_EXIT_TRAP ? s->vector : s->exit);
+		crash_text(s->cpl == CPL_USER ? " user eip " : " kernel eip ");
+		crash_hex(s->eip);
+		crash_text(" eax ");
+		crash_hex(s->eax);
+		crash_text(" error ");
+		crash_hex(s->error);
+		if (s->vector == VECTOR_PF) {
+			crash_text(" address ");
+			crash_hex(s->address);
+		}
+		crash_text("\n");
+	}
+}
+
 struct machine *machine_open(const struct options *o)
 {
 	const size_t huge = 2u << 20;
@@ -87,6 +114,7 @@ struct machine *machine_open(const struct options *o)
 		die_errno("cannot map %llu MiB of guest memory",
 			  (unsigned long long)(o->mem_bytes >> 20));
 	m->guest = (struct guest *)base;
+	crash_set_note(tell_last_stops, m);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->ended, NULL);
 	return m;
@@ -541,6 +569,7 @@ void machine_close(struct machine *m)
 	terminal_restore(&m->terminal);
 	if (m->engine)
 		engine_close(m->engine);
+	crash_set_note(NULL, NULL);
 	munmap(m->guest, m->guest_bytes + m->ram_bytes);
 	close(m->guest_fd);
 	close(m->ram_fd);

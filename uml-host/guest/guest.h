@@ -137,6 +137,16 @@ struct guest_stats {
 	uint64_t started_ns, user_ns;	/* first instruction; first user one */
 };
 
+/* The last stops, for the report of a crash: kept whether or not anybody traces. */
+#define GUEST_LAST_STOPS 32u
+struct guest_last_stops {
+	uint32_t n;		/* stops so far; the next goes to n % GUEST_LAST_STOPS */
+	struct guest_last_stop {
+		uint32_t eip, eax, error, address;
+		uint8_t exit, vector, cpl;
+	} stop[GUEST_LAST_STOPS];
+};
+
 /* What the guest layer asks of whoever runs it, before it can go on. */
 enum guest_request { REQUEST_NONE, REQUEST_NOTIFY, REQUEST_PORT, REQUEST_MMIO };
 
@@ -184,6 +194,7 @@ struct guest {
 	char reason[GUEST_REASON];
 
 	struct guest_stats stats;
+	struct guest_last_stops last;
 	uint64_t rewritten_sites;
 	uint32_t rewritten_eip;	/* the last one: its int $0x1f comes next */
 

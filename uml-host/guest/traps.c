@@ -306,8 +306,21 @@ static void trap(struct guest *g)
 	}
 }
 
+static void remember_stop(struct guest *g)
+{
+	const struct engine_exit *x = &g->cpu.v.exit;
+	struct guest_last_stop *stop = &g->last.stop[g->last.n++ % GUEST_LAST_STOPS];
+
+	*stop = (struct guest_last_stop) {
+		.eip = g->cpu.v.regs.eip, .eax = g->cpu.v.regs.eax, .error = x->error,
+		.address = x->address, .exit = x->kind, .vector = x->vector,
+		.cpl = (uint8_t)guest_cpl(g),
+	};
+}
+
 void guest_handle_exit(struct guest *g)
 {
+	remember_stop(g);
 	if (trace_wants(g, EVENT_TRAP))
 		g->exit_ns = engine_clock_ns();
 	switch (g->cpu.v.exit.kind) {
