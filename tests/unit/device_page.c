@@ -113,6 +113,24 @@ Test(device_page, notify_finds_records_and_queues)
 }
 
 /* ABI 8.2: reset clears accepted features and zeroes rings. */
+Test(device_page, names_of_records_and_queues)
+{
+	char name[BUS_NAME];
+
+	rig_open(&rig);
+	bus_add_block(rig.bus, temporary_file(512), true);
+	bus_add_block(rig.bus, temporary_file(512), true);
+	rig_start(&rig, DEVICE_FORM_E);
+	cr_assert(bus_name(rig.bus, rig_record_address(&rig, 0), name));
+	cr_expect_str_eq(name, "block status");
+	cr_assert(bus_name(rig.bus, rig_record_address(&rig, 1), name));
+	cr_expect_str_eq(name, "block 1 status");
+	cr_assert(bus_name(rig.bus, 0x101000, name));
+	cr_expect_str_eq(name, "block requests");
+	cr_expect_not(bus_name(rig.bus, 0x1234, name));
+	rig_close(&rig);
+}
+
 Test(device_page, reset_clears)
 {
 	struct driver_queue q;

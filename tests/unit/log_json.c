@@ -97,6 +97,8 @@ static struct guest_event any_event(void)
 		e.end = (uint8_t)(any() % NR_JSON_ENDS);
 		e.pae = any() & 1;
 		e.tampered = any() & 1;
+		if (any() & 1)
+			snprintf(e.device, sizeof(e.device), "block %u requests", (unsigned int)any() % 9);
 		e.wait_ns = any() & 1 ? any() >> 40 : 0;
 		for (unsigned int i = 0; i < 4; i++)
 			e.arg[i] = any() & 3 ? (uint32_t)any() : (uint32_t)(any() & 15);

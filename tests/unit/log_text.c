@@ -425,3 +425,14 @@ Test(log_text, clock_of_the_guest)
 	log_close(log);
 	cr_assert_str_eq(contents(o.fd), "[    1.000000] HALT()\n[    0.000000] HALT()\n");
 }
+
+Test(log_text, notify_names_its_device)
+{
+	struct guest_event e = call("NOTIFY", 0x400a000, 0, 0, 0);
+
+	strcpy(e.device, "console out");
+	cr_expect_str_eq(logged(test_options(), &e), "NOTIFY(addr=0x400a000<console out>)\n");
+	/* From a foreign log: anything. */
+	strcpy(e.device, "\033[31m");
+	cr_expect_str_eq(logged(test_options(), &e), "NOTIFY(addr=0x400a000<\\x1b[31m>)\n");
+}

@@ -234,11 +234,27 @@ static void set_wants(struct machine *m)
 	__atomic_store_n(&m->guest->trace_kinds, wants.kinds, __ATOMIC_RELAXED);
 }
 
+_Static_assert(BUS_NAME == sizeof(((struct guest_event *)0)->device), "a name fits");
+
+static bool is_notify(const struct guest_event *event)
+{
+	return event->kind == EVENT_HCALL && event->row < HCALL_ROWS &&
+	       hcall_table[event->row].arg[0].kind == ARG_NOTIFY;
+}
+
 static void on_event(void *context, const struct guest_event *event)
 {
 	struct machine *m = context;
+	struct guest_event named;
 
-	if (m->log && !log_event(m->log, event))
+	if (!m->log)
+		return;
+	if (m->bus && is_notify(event)) {
+		named = *event;
+		bus_name(m->bus, event->arg[0], named.device);
+		event = &named;
+	}
+	if (!log_event(m->log, event))
 		set_wants(m);
 }
 

@@ -4,6 +4,7 @@
  * knows nothing of what a device does; it hands NOTIFYs to the one they name
  * and puts all of them to rest together.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -60,34 +61,67 @@ void bus_quiesce(struct device_bus *bus)
  * Tour 200: NOTIFY is for devices: a ring in guest memory has something in it.  What
  * stands there is as hostile as the rest, and read once like the rest.
  */
-/* ABI 8.3.  Z to B name a queue by its frame, later ones exactly. */
-bool bus_notify(struct device_bus *bus, uint32_t address)
+/* ABI 8.3.  Z to B name a queue by its frame, later ones exactly.  The device, and
+ * its queue, or NULL for its record; NULL if it is neither. */
+static struct virtio_device *find(const struct device_bus *bus, uint32_t address,
+				  struct virtqueue **queue)
 {
 	unsigned int i, j;
 
+	*queue = NULL;
 	if (address < bus->config.ram_bytes)
-		return false;
+		return NULL;
 	for (i = 0; i < bus->nr_devices; i++) {
 		struct virtio_device *d = bus->device[i];
 
 		if (!d->record)
 			continue;
-		if (d->record == address) {
-			bus->page_used = true;
-			page_status(d);
-			return true;
-		}
+		if (d->record == address)
+			return d;
 		for (j = 0; j < d->nr_queues; j++) {
-			struct virtqueue *q = &d->queue[j];
-
-			if (q->page / VIRTQ_ALIGN != address / VIRTQ_ALIGN)
+			if (d->queue[j].page / VIRTQ_ALIGN != address / VIRTQ_ALIGN)
 				continue;
-			bus->page_used = true;
-			page_kick(q);
-			return true;
+			*queue = &d->queue[j];
+			return d;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+bool bus_notify(struct device_bus *bus, uint32_t address)
+{
+	struct virtqueue *q;
+	struct virtio_device *d = find(bus, address, &q);
+
+	if (!d)
+		return false;
+	bus->page_used = true;
+	if (q)
+		page_kick(q);
+	else
+		page_status(d);
+	return true;
+}
+
+bool bus_name(const struct device_bus *bus, uint32_t address, char name[BUS_NAME])
+{
+	static const char *const queue_name[][2] = {
+		[VIRTIO_ID_NET] = { "in", "out" }, [VIRTIO_ID_CONSOLE] = { "in", "out" },
+	};
+	struct virtqueue *q;
+	const struct virtio_device *d = find(bus, address, &q);
+	const char *what = q ? "requests" : "status";
+	char nr[8] = "";
+
+	if (!d)
+		return false;
+	if (q && d->type < sizeof(queue_name) / sizeof(queue_name[0]) && q->index < 2 &&
+	    queue_name[d->type][q->index])
+		what = queue_name[d->type][q->index];
+	if (d->nr)
+		snprintf(nr, sizeof(nr), " %u", d->nr);
+	snprintf(name, BUS_NAME, "%.8s%s %s", d->ops->name, nr, what);
+	return true;
 }
 
 void bus_unblock(struct device_bus *bus)

@@ -107,6 +107,11 @@ void bus_set_form(struct device_bus *bus, enum device_form form);
  * queue, so that it is early console text (ABI 8.3). */
 bool bus_notify(struct device_bus *bus, uint32_t address);
 
+/* Names what a NOTIFY of this address is for: "console out", "block 1 requests",
+ * "rng status".  False if it would be early console text.  Changes nothing. */
+#define BUS_NAME 24u
+bool bus_name(const struct device_bus *bus, uint32_t address, char name[BUS_NAME]);
+
 /* No device touches guest memory any more, until bus_reset.  From the vCPU
  * thread. */
 void bus_quiesce(struct device_bus *bus);

@@ -69,6 +69,7 @@ struct guest_event {
 	uint8_t text[EVENT_TEXT];
 	uint8_t text_more;	/* text was longer than fits */
 	bool tampered;		/* --inject did something to this call */
+	char device[24];	/* what a NOTIFY is for, if the owner knows; "" */
 	uint8_t pad[6];
 	/* Registers when it happened, before any frame was pushed: eax, ecx, edx,
 	 * ebx, esp, ebp, esi, edi. */

@@ -39,6 +39,7 @@ struct guest_event *trace_begin(struct guest *g, enum event_kind kind)
 	/* The text is valid up to text_len, and what follows it is all set. */
 	memset(event, 0, offsetof(struct guest_event, text));
 	event->text_more = event->tampered = false;
+	event->device[0] = '\0';
 	event->kind = (uint8_t)kind;
 	event->cpl = (uint8_t)guest_cpl(g);
 	event->eip = g->cpu.v.regs.eip;

@@ -7,6 +7,7 @@
  * every text is the guest's and may be anything.
  */
 #include <lguest/hypercall.h>
+#include <string.h>
 
 #include "log/internal.h"
 
@@ -125,6 +126,11 @@ static void words_text(const struct argument *a)
 
 static void words_notify(const struct argument *a)
 {
+	const char *device = a->event->device;
+
+	line_escaped(a->line, (const uint8_t *)device, strnlen(device, sizeof(a->event->device)));
+	if (*device)
+		return;
 	if (!has_text(a->event))
 		return;
 	line_puts(a->line, "early console ");

@@ -9,6 +9,7 @@
  * of the async ring made at one stop, and host pages mapped for the guest.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "log/internal.h"
 
@@ -76,6 +77,9 @@ static void slice_hcall(struct log *log, const struct guest_event *e)
 		line_printf(line, ",\"eip\":\"0x%x\"", e->eip);
 	if (e->cause < NR_JSON_CAUSES)
 		line_printf(line, ",\"cause\":\"%s\"", json_cause_name[e->cause]);
+	if (e->device[0])
+		json_text(line, "device", (const uint8_t *)e->device,
+			  strnlen(e->device, sizeof(e->device)));
 	if (e->text_len)
 		json_text(line, e->end == END_KILLED ? "killed" : "text", e->text,
 			  event_text_len(e));

@@ -8,6 +8,8 @@
  * only floating point keep them whole.  Times are integers of nanoseconds.
  * Guest text is one character for each byte, U+0000 to U+00FF.
  */
+#include <string.h>
+
 #include "log/internal.h"
 
 const char *const json_event_name[NR_EVENT_KINDS] = {
@@ -90,6 +92,9 @@ static void put_hcall(struct line *line, const struct guest_event *e)
 		line_printf(line, ",\"cause\":\"%s\"", json_cause_name[e->cause]);
 	if (e->pae)
 		line_puts(line, ",\"pae\":true");
+	if (e->device[0])
+		json_text(line, "device", (const uint8_t *)e->device,
+			  strnlen(e->device, sizeof(e->device)));
 	if (e->tampered)
 		line_puts(line, ",\"injected\":true");
 	if (e->wait_ns)

@@ -159,6 +159,20 @@ static void get_registers(struct reader *r, struct guest_event *e)
 				      json_reg_name[i]);
 }
 
+static void get_device(struct reader *r, struct guest_event *e)
+{
+	const json_t *value = json_object_get(r->object, "device");
+	const char *name = json_string_value(value);
+
+	if (!value)
+		return;
+	if (!name || json_string_length(value) >= sizeof(e->device) ||
+	    strlen(name) != json_string_length(value))
+		fail(r, "\"device\" is not the name of one");
+	else
+		strcpy(e->device, name);
+}
+
 static void get_event(struct reader *r, struct guest_event *e)
 {
 	e->kind = get_word(r, "event", true, json_event_name, NR_EVENT_KINDS);
@@ -179,6 +193,7 @@ static void get_event(struct reader *r, struct guest_event *e)
 		e->cause = get_word(r, "cause", true, json_cause_name, NR_JSON_CAUSES);
 		e->pae = get_flag(r, "pae");
 		e->tampered = get_flag(r, "injected");
+		get_device(r, e);
 		e->wait_ns = get_number(r, "wait_ns", false, INT64_MAX);
 		get_arguments(r, e);
 		break;
