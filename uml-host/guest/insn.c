@@ -77,7 +77,8 @@ static void iret(struct guest *g)
 		return;
 	}
 	r->eip = frame[0];
-	r->eflags = (r->eflags & ~IRET_FLAGS) | (frame[2] & IRET_FLAGS);
+	/* RF, which the fault of the instruction has set, is gone with it. */
+	r->eflags = (r->eflags & ~(IRET_FLAGS | EFLAGS_RF)) | (frame[2] & IRET_FLAGS);
 	r->esp = outward ? frame[3] : r->esp + 12;
 	if (outward)
 		g->cpu.ss = (uint16_t)frame[4];

@@ -152,6 +152,8 @@ static void software_interrupt(struct guest *g, unsigned int vector, uint32_t le
 		guest_reflect(g, VECTOR_GP, IDT_ERROR(vector));
 		return;
 	}
+	/* For the guest this is a trap, whatever fault it was on the host. */
+	g->cpu.v.regs.eflags &= ~EFLAGS_RF;
 	enter_handler(g, vector, false, 0);
 }
 
