@@ -46,6 +46,7 @@ struct engine {
 	int current;		/* space whose stub holds the FPU state, or -1 */
 	uint32_t resumed_eip;	/* where guest code was last resumed */
 	int image_fd;		/* the stub's ELF image */
+	bool protection_keys;	/* guest code can use WRPKRU */
 	timer_t timer;
 	sem_t sleep;
 	atomic_bool kicked;	/* a kick nobody has seen yet */

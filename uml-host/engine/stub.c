@@ -7,6 +7,7 @@
  * heap, thread state or descriptors.  Every stub must be gone when the
  * supervisor is, whatever ended it.
  */
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -205,9 +206,18 @@ static void spawn(struct engine *e, struct stub *stub)
 	stub->floor = channel->floor;
 }
 
+/* Are protection keys on, so that guest code can use WRPKRU? */
+static bool has_protection_keys(void)
+{
+	unsigned int eax, ebx, ecx, edx;
+
+	return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ecx & bit_OSPKE);
+}
+
 void stubs_open(struct engine *e)
 {
 	e->image_fd = make_image();
+	e->protection_keys = has_protection_keys();
 	cleanup_add(kill_stubs, e);
 	spawn(e, &e->stub[0]);
 }
@@ -263,6 +273,7 @@ static int run_batch(struct engine *e, struct stub *stub, uint32_t n)
 		.rip = stub->run_batch, .cs = HOST_CS64, .ss = HOST_DS,
 		.rbx = STUB_CHANNEL + STUB_OPS,
 		.rbp = STUB_CHANNEL + STUB_OPS + (uint64_t)n * STUB_OP_BYTES,
+		.r12 = e->protection_keys,
 		.orig_rax = (unsigned long long)-1,
 	};
 	uint32_t i;
@@ -382,20 +393,50 @@ static int carry_out(struct engine *e, struct stub *stub, struct space *s)
 	return n ? run_batch(e, stub, n) : 0;
 }
 
-/* The FPU and vector registers follow execution from stub to stub, whatever the
- * guest says of CR0.TS.  Most changes of view leave them alone, so each stub's
- * are remembered as it was left: what it still has is not written again. */
+/* XSAVE's layout: x87 and SSE registers first, as FXSAVE stores them, then the
+ * word that says which components are not in their initial state (Intel SDM 1,
+ * 13.4). */
+#define FXSAVE_BYTES 512
+#define XSTATE_X87_SSE 3u
+
+static uint64_t *xstate_components(struct stub *stub)
+{
+	return (uint64_t *)(stub->fpu + FXSAVE_BYTES);
+}
+
+/*
+ * The x87 and SSE registers follow execution from stub to stub, whatever the
+ * guest says of CR0.TS.  What a guest kernel of that age does not know of, the
+ * upper halves of AVX registers above all, it cannot switch; but its programs
+ * find it by CPUID.  It stays with the stub, which is to say with the address
+ * space, and begins in its initial state.
+ *
+ * Most changes of view leave the registers alone, so each stub's are remembered
+ * as it was left: what it still has is not written again.
+ */
 static void move_fpu(struct engine *e, struct stub *from, struct stub *to)
 {
 	struct iovec io = { .iov_base = from->fpu, .iov_len = STUB_FPU_BYTES };
+	uint64_t components;
 
 	if (ptrace(PTRACE_GETREGSET, from->pid, (void *)NT_X86_XSTATE, &io) != 0)
 		die_errno("cannot read the FPU state of a stub process");
 	if (io.iov_len == STUB_FPU_BYTES)
 		die("the FPU state of this processor is larger than %d bytes", STUB_FPU_BYTES);
 	from->fpu_bytes = io.iov_len;
-	if (to->fpu_bytes == from->fpu_bytes && memcmp(to->fpu, from->fpu, io.iov_len) == 0)
+	if (to->fpu_bytes != from->fpu_bytes) {
+		memcpy(to->fpu, from->fpu, io.iov_len);
+		*xstate_components(to) = 0;
+	}
+	components = (*xstate_components(to) & ~(uint64_t)XSTATE_X87_SSE) |
+		     (*xstate_components(from) & XSTATE_X87_SSE);
+	if (to->fpu_bytes == from->fpu_bytes && *xstate_components(to) == components &&
+	    memcmp(to->fpu, from->fpu, FXSAVE_BYTES) == 0)
 		return;
+	memcpy(to->fpu, from->fpu, FXSAVE_BYTES);
+	*xstate_components(to) = components;
+	to->fpu_bytes = io.iov_len;
+	io.iov_base = to->fpu;
 	if (ptrace(PTRACE_SETREGSET, to->pid, (void *)NT_X86_XSTATE, &io) != 0)
 		die_errno("cannot set the FPU state of a stub process");
 	e->counters.fpu_moves++;

@@ -85,11 +85,20 @@ fail:
 	hlt
 
 /*
- * Runs a batch.  RBX: first struct stub_op, RBP: one past the last.  Stops with
- * int3 and RBP - RBX = 0, or at the first call that failed, with RBX naming it.
+ * Runs a batch.  RBX: first struct stub_op, RBP: one past the last, R12: not 0
+ * where WRPKRU exists.  Stops with int3 and RBP - RBX = 0, or at the first call
+ * that failed, with RBX naming it.
  */
 	.globl	stub_run_batch
 stub_run_batch:
+	/* Guest code may have denied us our own memory. */
+	test	%r12, %r12
+	jz	3f
+	xor	%eax, %eax
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	wrpkru
+3:
 	cmp	%rbp, %rbx
 	je	2f
 1:	mov	(%rbx), %rax
