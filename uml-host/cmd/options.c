@@ -24,7 +24,7 @@ struct option_row {
 	const char *name;	/* NULL: only the letter */
 	const char *value;	/* name of its value, NULL: none */
 	unsigned int subs;
-	const char *help;
+	const char *help;	/* NULL: told together with the row before */
 	void (*set)(struct options *o, const char *value);
 };
 
@@ -312,50 +312,50 @@ static void set_rounds(struct options *o, const char *v)
 /* --- the table --------------------------------------------------------------- */
 
 static const struct option_row table[] = {
-	{ 'm', "mem", "SIZE", GUESTS, "guest memory, e.g. 64M; the old bare MEM in MiB works too", set_mem },
+	{ 'm', "mem", "SIZE", GUESTS, "memory, e.g. 64M; the old bare MEM in MiB works too", set_mem },
 	{ 0, "initrd", "FILE", GUESTS, "initial ram disk for the guest kernel", set_initrd },
 	{ 0, "block", "FILE[,ro]", GUESTS, "a block device on an image; may be given several times", set_block },
 	{ 0, "rng", NULL, GUESTS, "a device for random numbers", set_rng },
-	{ 0, "tunnet", "SPEC", GUESTS, "network on a TAP: ADDRESS, bridge:NAME or tap:NAME, each with :MAC", set_tunnet },
+	{ 0, "tunnet", "SPEC", GUESTS, "TAP: ADDRESS, bridge:NAME or tap:NAME, each with :MAC", set_tunnet },
 	{ 0, "no-reboot", NULL, GUESTS, "exit when the guest asks for a restart", set_no_reboot },
 	{ 0, "timeout", "SECONDS", GUESTS, "end the guest after that time, with status 124", set_timeout },
-	{ 0, "abi", "GEN", GUESTS, "generation of the guest: auto, Z, Z', A, S, B, C, D, E or F", set_abi },
+	{ 0, "abi", "GEN", GUESTS, "of the guest: auto, Z, Z', A, S, B, C, D, E or F", set_abi },
 	{ 0, "rewrite", "HOW", GUESTS, "vmcall sites: patch, emulate or eager", set_rewrite },
 	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },
-	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "behave as a host where vmcall is sigill, sigsegv or silent", set_simulate },
-	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=, delay_enter=, ...", set_inject },
+	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "as if vmcall were sigill, sigsegv or silent", set_simulate },
+	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=...", set_inject },
 	{ 0, "color", "WHEN", GUESTS | SUB_SHOW, "auto, always or never", set_color },
-	{ 0, "stats", NULL, GUESTS, "at the end: why and how often the guest stopped, on stderr", set_stats },
+	{ 0, "stats", NULL, GUESTS, "at the end: why the guest stopped, on stderr", set_stats },
 	{ 0, "verbose", NULL, GUESTS, "say what uml-host does, on stderr", set_verbose },
 
-	{ 'e', NULL, "trace=SET", LOGS, "calls to show: names, %classes, !not, /regex; or another qualifier", set_e },
-	{ 'o', "output", "FILE", LOGS, "write the log to FILE", set_o },
-	{ 'A', NULL, NULL, LOGS, "append to FILE", set_append },
-	{ 'c', NULL, NULL, LOGS, "a summary at the end instead of the log", set_summary },
-	{ 'C', NULL, NULL, LOGS, "a summary besides the log", set_both },
-	{ 'S', NULL, "KEY", LOGS, "sort the summary: time, calls, killed, name, nothing or {min,max,avg,median,p99}-time", set_sort },
-	{ 'U', NULL, "COLUMNS", LOGS, "columns of the summary, e.g. calls,p99-time,name", set_columns },
+	{ 'e', NULL, "SET", LOGS, "names, %classes, !not, /regex; trap=, raw=, quiet=...", set_e },
+	{ 'o', "output", "FILE", LOGS, "write to FILE or '|command'; -A: append to FILE", set_o },
+	{ 'A', NULL, NULL, LOGS, NULL, set_append },
+	{ 0, "format", "FORM", LOGS, "text, json (JSON Lines) or chrome (for Perfetto)", set_format },
+	{ 'c', NULL, NULL, LOGS, "a summary instead of the log; -C: besides the log", set_summary },
+	{ 'C', NULL, NULL, LOGS, NULL, set_both },
+	{ 'S', NULL, "KEY", LOGS, "summary sorted by KEY, e.g. p99-time; its columns", set_sort },
+	{ 'U', NULL, "COLUMNS", LOGS, NULL, set_columns },
 	{ 0, "stats-every", "SECONDS", SUB_TRACE, "a summary each time as well; SIGUSR1 asks for one", set_stats_every },
-	{ 'T', NULL, NULL, LOGS, "time spent in each call", set_time },
 	{ 't', NULL, NULL, LOGS, "time of day; -tt with microseconds, -ttt since 1970", set_stamp },
-	{ 'r', NULL, NULL, LOGS, "time since the line before", set_relative },
-	{ 0, "clock", "WHOSE", LOGS, "times of -t: host, or guest: since its first instruction", set_clock },
-	{ 'i', NULL, NULL, LOGS, "the guest's EIP", set_eip },
+	{ 0, "clock", "WHOSE", LOGS, "that of the host, or guest: since it started", set_clock },
+	{ 'r', NULL, NULL, LOGS, "time since the line before; -T: time in each call", set_relative },
+	{ 'T', NULL, NULL, LOGS, NULL, set_time },
+	{ 'i', NULL, NULL, LOGS, "the guest's EIP; -n: hypercall numbers", set_eip },
+	{ 'n', NULL, NULL, LOGS, NULL, set_nr },
 	{ 'k', "stack-trace", NULL, LOGS, "the guest's stack under each event", set_stack },
 	{ 0, "stack-limit", "N", LOGS, "at most N frames of it (64)", set_stack_limit },
-	{ 0, "symbols", "FILE", LOGS, "names for addresses: a vmlinux, ELF file or System.map", set_symbols },
-	{ 'n', NULL, NULL, LOGS, "hypercall numbers", set_nr },
+	{ 0, "symbols", "FILE", LOGS, "names from a vmlinux, ELF file or System.map", set_symbols },
 	{ 'v', NULL, NULL, LOGS, "more: rewritten sites, privilege levels", set_detail },
-	{ 's', NULL, "N", LOGS, "at most N bytes of each string (32)", set_string },
+	{ 'q', NULL, NULL, LOGS, "no rewrite notes; -qq: no +++ lines either", set_quiet },
+	{ 's', NULL, "N", LOGS, "N bytes of each string (32); -x, -xx: in hex", set_string },
+	{ 'x', NULL, NULL, LOGS, NULL, set_hex },
 	{ 'X', NULL, "FORM", LOGS, "values as abbrev, raw or verbose", set_values },
-	{ 'x', NULL, NULL, LOGS, "strings: what is not printable in hex; -xx everything", set_hex },
-	{ 'N', "arg-names", NULL, LOGS, "names of arguments (the default)", set_names },
-	{ 0, "no-arg-names", NULL, LOGS, "values of arguments alone", set_no_names },
-	{ 'z', NULL, NULL, LOGS, "only calls that were done", set_done },
-	{ 'Z', NULL, NULL, LOGS, "only calls that killed the guest", set_killed },
+	{ 'N', "arg-names", NULL, LOGS, "names of arguments (default), or not", set_names },
+	{ 0, "no-arg-names", NULL, LOGS, NULL, set_no_names },
+	{ 'z', NULL, NULL, LOGS, "only calls that were done; -Z: that killed the guest", set_done },
+	{ 'Z', NULL, NULL, LOGS, NULL, set_killed },
 	{ 0, "limit", "N", LOGS, "end the log after N events; the guest runs on", set_limit },
-	{ 'q', NULL, NULL, LOGS, "no rewrite notes; -qq no +++ lines either", set_quiet },
-	{ 0, "format", "FORM", LOGS, "text, json (JSON Lines) or chrome (for Perfetto)", set_format },
 
 	{ 0, "format", "FORM", SUB_BENCH, "text or json", set_bench_format },
 	{ 0, "rounds", "N", SUB_BENCH, "hypercalls per run", set_rounds },
@@ -369,46 +369,85 @@ static const char *sub_name(enum subcommand sub)
 	       sub == SUB_SHOW ? "show" : sub == SUB_BENCH ? "bench" : "check";
 }
 
+/* "-m, --mem=SIZE" at the end of `left`. */
+static void put_option(char *left, size_t size, const struct option_row *row)
+{
+	size_t len = strlen(left);
+	const char *value = row->value ? row->value : "";
+
+	if (row->letter)
+		len += (size_t)snprintf(left + len, size - len, "%s-%c", len ? ", " : "",
+					row->letter);
+	if (row->name)
+		snprintf(left + len, size - len, "%s--%s%s%s", len ? ", " : "", row->name,
+			 *value ? "=" : "", value);
+	else
+		snprintf(left + len, size - len, "%s%s", *value ? " " : "", value);
+}
+
+static bool is_listed(const struct option_row *row, enum subcommand sub)
+{
+	/* A screen has no room for both. */
+	return (row->subs & sub) && !(sub == SUB_TRACE && (row->subs & SUB_RUN));
+}
+
 static void print_help(enum subcommand sub)
 {
-	size_t i;
-
-	printf("usage: uml-host %s [OPTIONS]%s\n\n", sub_name(sub),
+	printf("usage: uml-host %s [OPTIONS]%s\n", sub_name(sub),
 	       sub & GUESTS ? " [MEM] GUEST [GUEST-ARGUMENTS...]" :
 	       sub == SUB_SHOW ? " FILE" : "");
-	for (i = 0; i < ROWS; i++) {
-		const struct option_row *row = &table[i];
-		char left[64], letter[8] = "";
+	for (size_t i = 0; i < ROWS; i++) {
+		const char *help = table[i].help;
+		char left[96] = "";
 
-		if (!(row->subs & sub))
+		if (!is_listed(&table[i], sub))
 			continue;
-		if (row->letter)
-			snprintf(letter, sizeof(letter), "-%c", row->letter);
-		if (row->name)
-			snprintf(left, sizeof(left), "%s%s--%s%s%s", letter,
-				 row->letter ? ", " : "", row->name,
-				 row->value ? "=" : "", row->value ? row->value : "");
-		else
-			snprintf(left, sizeof(left), "%s%s%s", letter,
-				 row->value ? " " : "", row->value ? row->value : "");
-		printf("  %-24s %s\n", left, row->help);
+		put_option(left, sizeof(left), &table[i]);
+		while (i + 1 < ROWS && !table[i + 1].help)
+			put_option(left, sizeof(left), &table[++i]);
+		printf("  %-22s  %s\n", left, help);
 	}
-	printf("  %-24s %s\n", "--help", "this text");
-	if (sub & GUESTS)
-		printf("\nGUEST is a 32-bit ELF (a guest-rt program, vmlinux) or a bzImage.\n"
+	printf("  %-22s  %s\n", "--help", sub == SUB_TRACE ?
+	       "this text; and all options of uml-host run" : "this text");
+	if (sub == SUB_RUN)
+		printf("GUEST is a 32-bit ELF (a guest-rt program, vmlinux) or a bzImage.\n"
 		       "Options end at GUEST; the words after it are the guest's command line.\n");
 }
 
 /* --- parsing ------------------------------------------------------------------- */
 
+/* Long names that strace has for these letters, for fingers that know them. */
+static const struct {
+	const char *name;
+	char letter;
+} strace_names[] = {
+	{ "output-append-mode", 'A' }, { "summary-only", 'c' }, { "summary", 'C' },
+	{ "summary-sort-by", 'S' }, { "summary-columns", 'U' }, { "relative-timestamps", 'r' },
+	{ "syscall-times", 'T' }, { "instruction-pointer", 'i' }, { "syscall-number", 'n' },
+	{ "string-limit", 's' }, { "const-print-style", 'X' }, { "successful-only", 'z' },
+	{ "failed-only", 'Z' }, { "trace", 'e' }, { "quiet", 'q' },
+};
+
+#define STRACE_NAMES (sizeof(strace_names) / sizeof(strace_names[0]))
+
 /* getopt's view of the table: long options carry their row, letters theirs. */
 struct getopt_view {
 	char letters[2 * ROWS + 4];
-	struct option longs[ROWS + 2];
+	struct option longs[ROWS + STRACE_NAMES + 2];
 };
 
 #define LONG_BASE 1000
 #define HELP 999
+
+static const struct option_row *find_letter(int letter, enum subcommand sub)
+{
+	size_t i;
+
+	for (i = 0; i < ROWS; i++)
+		if (table[i].letter == letter && (table[i].subs & sub))
+			return &table[i];
+	return NULL;
+}
 
 static void make_view(struct getopt_view *view, enum subcommand sub)
 {
@@ -434,18 +473,16 @@ static void make_view(struct getopt_view *view, enum subcommand sub)
 			};
 	}
 	*letter = '\0';
+	for (i = 0; i < STRACE_NAMES; i++) {
+		const struct option_row *row = find_letter(strace_names[i].letter, sub);
+
+		if (row)
+			view->longs[n++] = (struct option){
+				strace_names[i].name, row->value ? 1 : 0, NULL, row->letter,
+			};
+	}
 	view->longs[n++] = (struct option){ "help", 0, NULL, HELP };
 	view->longs[n] = (struct option){ 0 };
-}
-
-static const struct option_row *find_letter(int letter, enum subcommand sub)
-{
-	size_t i;
-
-	for (i = 0; i < ROWS; i++)
-		if (table[i].letter == letter && (table[i].subs & sub))
-			return &table[i];
-	return NULL;
 }
 
 _Noreturn static void bad_option(enum subcommand sub, int c, const char *text)
