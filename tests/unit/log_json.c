@@ -114,7 +114,9 @@ static struct guest_event any_event(void)
 		e.error = e.has_error ? (uint32_t)any() : 0;
 		e.address = e.vector == 14 ? (uint32_t)any() : 0;
 	}
-	if ((e.kind == EVENT_HCALL || e.kind == EVENT_END) && (any() & 1)) {
+	if (e.kind == EVENT_NOTE)
+		e = (struct guest_event) { .kind = EVENT_NOTE, .start_ns = e.start_ns, .cpl = 1 };
+	if ((e.kind == EVENT_HCALL || e.kind == EVENT_END || e.kind == EVENT_NOTE) && (any() & 1)) {
 		e.text_len = (uint8_t)(any() % (EVENT_TEXT + 1));
 		e.text_more = any() & 1;
 		for (unsigned int i = 0; i < e.text_len; i++)

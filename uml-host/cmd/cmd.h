@@ -7,6 +7,7 @@
  *	bench.c		the hypercall benchmark
  *	check.c		what this host can do
  *	options.c	the table of options, parsing, help
+ *	dump.c		guest memory beside the log, for -v
  *	machine.c	a guest with all that belongs to it, from image to end
  *	placement.c	which host CPU a guest is pinned to
  */

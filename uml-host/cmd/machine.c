@@ -18,6 +18,7 @@
 #include "base/crash.h"
 #include "base/die.h"
 #include "boot/boot.h"
+#include "cmd/dump.h"
 #include "cmd/machine.h"
 #include "device/device.h"
 #include "engine/clock.h"
@@ -254,8 +255,12 @@ static void on_event(void *context, const struct guest_event *event)
 		bus_name(m->bus, event->arg[0], named.device);
 		event = &named;
 	}
+	if (m->options->log.verbose && event->kind == EVENT_END)
+		dump_event(m->guest, m->log, event);
 	if (!log_event(m->log, event))
 		set_wants(m);
+	if (m->options->log.verbose && event->kind != EVENT_END)
+		dump_event(m->guest, m->log, event);
 }
 
 static void on_console(void *context, const uint8_t *text, uint32_t len)

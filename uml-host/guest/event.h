@@ -20,6 +20,7 @@ enum event_kind {
 	EVENT_REWRITE,	/* a vmcall site became int $0x1f */
 	EVENT_END,	/* the guest is over: always the last event, always sent */
 	EVENT_START,	/* its first instruction is about to run; again after a restart */
+	EVENT_NOTE,	/* text of the owner's about the event beside it */
 	NR_EVENT_KINDS
 };
 

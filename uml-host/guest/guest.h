@@ -307,6 +307,12 @@ struct ring_place {
 	uint32_t entry_bytes;
 };
 struct ring_place guest_ring_place(const struct guest *g);
+/* Field `i` of struct lguest_data as it stands in memory; false: no more. */
+struct guest_field {
+	const char *name;
+	uint32_t value;
+};
+bool guest_data_field(struct guest *g, unsigned int i, struct guest_field *field);
 uint32_t guest_irq_enabled(struct guest *g);	/* EFLAGS_IF or not */
 void guest_set_irq_enabled(struct guest *g, uint32_t value);
 uint32_t guest_blocked_interrupts(struct guest *g);

@@ -291,3 +291,35 @@ void guest_update_time(struct guest *g)
 	engine_wall_clock(&time.tv_sec, &time.tv_nsec);
 	guest_write(g, field(g, TIME), &time, sizeof(time));
 }
+
+bool guest_data_field(struct guest *g, unsigned int i, struct guest_field *field_out)
+{
+	const struct layout *l = layout_of(g);
+	const struct {
+		const char *name;
+		uint32_t offset;
+	} fields[] = {
+		{ "irq_enabled", IRQ_ENABLED }, { "blocked_interrupts", BLOCKED }, { "cr2", CR2 },
+		{ "time.sec", TIME }, { "irq_pending", l->irq_pending },
+		{ "reserve_mem", l->reserve_mem }, { "tsc_khz", l->tsc_khz },
+		{ "pgdir", l->pgdir }, { "noirq_start", l->noirq_start },
+		{ "noirq_end", l->noirq_end }, { "kernel_address", l->kernel_address },
+		{ "syscall_vec", l->syscall_vec },
+	};
+	unsigned int seen = 0;
+
+	for (unsigned int k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
+		const void *at;
+
+		if (fields[k].offset == NONE || seen++ != i)
+			continue;
+		/* It was inside memory at INIT, so it is now. */
+		at = guest_bytes(g, field(g, fields[k].offset), sizeof(field_out->value));
+		if (!at)
+			return false;
+		field_out->name = fields[k].name;
+		memcpy(&field_out->value, at, sizeof(field_out->value));
+		return true;
+	}
+	return false;
+}

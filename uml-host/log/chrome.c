@@ -154,7 +154,7 @@ static void chrome_event(struct log *log, const struct guest_event *e)
 		[EVENT_REWRITE] = instant, [EVENT_START] = instant, [EVENT_END] = instant,
 	};
 
-	if (e->kind >= NR_EVENT_KINDS)
+	if (e->kind >= NR_EVENT_KINDS || !put[e->kind])
 		return;
 	/* A restarted guest goes on where it was on the time line. */
 	if (!log->origin_ns)

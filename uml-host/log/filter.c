@@ -377,6 +377,7 @@ bool filter_match(const struct log_filter *filter, const struct guest_event *eve
 	case EVENT_REWRITE:
 	case EVENT_END:
 	case EVENT_START:
+	case EVENT_NOTE:
 		return true;
 	default:
 		return false;

@@ -251,6 +251,7 @@ struct log {
 	uint64_t next_stats_ns;		/* --stats-every */
 	atomic_bool paused;		/* log_pause() */
 
+	struct line note;		/* the vCPU thread's, for log_note() */
 	struct line line;
 	struct summary summary;
 	struct output output;

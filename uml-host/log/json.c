@@ -15,6 +15,7 @@
 const char *const json_event_name[NR_EVENT_KINDS] = {
 	[EVENT_HCALL] = "hcall", [EVENT_TRAP] = "trap", [EVENT_IRQ] = "irq",
 	[EVENT_REWRITE] = "rewrite", [EVENT_END] = "end", [EVENT_START] = "start",
+	[EVENT_NOTE] = "note",
 };
 
 const char *const json_cause_name[NR_JSON_CAUSES] = {
@@ -146,6 +147,13 @@ static void json_event(struct log *log, const struct guest_event *e)
 		put_hcall(line, e);
 	else if (e->kind == EVENT_TRAP || e->kind == EVENT_IRQ)
 		put_trap(line, e);
+	if (e->kind == EVENT_NOTE) {
+		put_guest_text(line, e);
+		line_puts(line, "}");
+		line_end(line);
+		output_line(&log->output, line);
+		return;
+	}
 	put_hex(line, "eip", e->eip);
 	put_number(line, "cpl", e->cpl);
 	if (e->end < NR_JSON_ENDS && (e->end != END_RUNNING || e->kind == EVENT_END))

@@ -292,6 +292,42 @@ bool log_event(struct log *log, const struct guest_event *event)
 	return log_event_with_stack(log, event, NULL);
 }
 
+static void put_note(struct log *log, uint64_t ns)
+{
+	struct guest_event e = { .kind = EVENT_NOTE, .start_ns = ns, .cpl = 1 };
+
+	e.text_len = (uint8_t)(log->note.len < EVENT_TEXT ? log->note.len : EVENT_TEXT);
+	e.text_more = log->note.len > EVENT_TEXT;
+	memcpy(e.text, log->note.buf, e.text_len);
+	log_event(log, &e);
+}
+
+void log_note(struct log *log, uint64_t ns, const char *text)
+{
+	line_reset(&log->note);
+	line_puts(&log->note, text);
+	put_note(log, ns);
+}
+
+void log_note_descriptor(struct log *log, uint64_t ns, unsigned int index, uint64_t entry)
+{
+	line_reset(&log->note);
+	line_printf(&log->note, "gdt 0x%x: ", index * 8);
+	decode_descriptor(&log->note, (uint32_t)entry, (uint32_t)(entry >> 32));
+	put_note(log, ns);
+}
+
+void log_note_gate(struct log *log, uint64_t ns, unsigned int vector, uint64_t gate)
+{
+	const char *name = decode_vector(vector);
+
+	line_reset(&log->note);
+	line_printf(&log->note, vector < 32 ? "idt %u%s%s: " : "idt 0x%x%s%s: ", vector,
+		    name ? " " : "", name ? name : "");
+	decode_gate(&log->note, log->symbols, (uint32_t)gate, (uint32_t)(gate >> 32));
+	put_note(log, ns);
+}
+
 void log_set_memory(struct log *log, log_memory_fn *read, void *context)
 {
 	if (log->opt.stack_limit)

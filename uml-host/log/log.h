@@ -215,6 +215,12 @@ bool log_event_with_stack(struct log *log, const struct guest_event *event,
 typedef size_t log_memory_fn(void *context, uint32_t address, void *to, size_t len);
 void log_set_memory(struct log *log, log_memory_fn *read, void *context);
 
+/* Notes beside an event, shown where the log is verbose: text of the caller's,
+ * an entry of the GDT, a gate of the IDT.  At most EVENT_TEXT bytes. */
+void log_note(struct log *log, uint64_t ns, const char *text);
+void log_note_descriptor(struct log *log, uint64_t ns, unsigned int index, uint64_t entry);
+void log_note_gate(struct log *log, uint64_t ns, unsigned int vector, uint64_t gate);
+
 /* See struct log_wants.  A NULL log wants nothing. */
 struct log_wants log_wants(const struct log *log);
 

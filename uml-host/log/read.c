@@ -177,6 +177,11 @@ static void get_event(struct reader *r, struct guest_event *e)
 {
 	e->kind = get_word(r, "event", true, json_event_name, NR_EVENT_KINDS);
 	e->start_ns = get_number(r, "time_ns", true, INT64_MAX);
+	if (e->kind == EVENT_NOTE) {
+		e->text_more = get_flag(r, "text_more");
+		get_text(r, e);
+		return;
+	}
 	e->end_ns = get_number(r, "end_ns", false, INT64_MAX);
 	e->eip = get_hex(r, "eip", true);
 	e->cpl = (uint8_t)get_number(r, "cpl", true, 3);

@@ -296,23 +296,35 @@ static void put_stack(struct log *log, const struct log_stack *stack)
 	}
 }
 
+static void text_note(struct log *log, const struct guest_event *e)
+{
+	line_color(&log->line, LINE_NOTE);
+	line_puts(&log->line, " | ");
+	line_escaped(&log->line, e->text, event_text_len(e));
+	line_puts(&log->line, e->text_more ? "..." : "");
+	line_color(&log->line, LINE_PLAIN);
+}
+
 static void text_event(struct log *log, const struct guest_event *e)
 {
 	static void (*const print[])(struct log *, const struct guest_event *) = {
 		[EVENT_HCALL] = text_hcall, [EVENT_TRAP] = text_trap,
 		[EVENT_IRQ] = text_trap, [EVENT_REWRITE] = text_rewrite,
-		[EVENT_END] = text_end,
+		[EVENT_END] = text_end, [EVENT_NOTE] = text_note,
 	};
 
 	if (e->kind == EVENT_START)
 		log->origin_ns = e->start_ns;
-	if (e->kind > EVENT_END || !print[e->kind])
+	if (e->kind >= sizeof(print) / sizeof(print[0]) || !print[e->kind])
 		return;
-	if (e->kind == EVENT_REWRITE && !log->opt.verbose)
+	if ((e->kind == EVENT_REWRITE || e->kind == EVENT_NOTE) && !log->opt.verbose)
 		return;
 	if (e->kind == EVENT_END && log->hide_exit)
 		return;
-	put_prefix(log, e);
+	if (e->kind == EVENT_NOTE)
+		line_reset(&log->line);
+	else
+		put_prefix(log, e);
 	print[e->kind](log, e);
 	line_end(&log->line);
 	output_line(&log->output, &log->line);
