@@ -4,14 +4,13 @@
  * packets of all lengths, one by one and many at once.  Wants
  * --tunnet=192.168.77.1:MAC.
  *
- * On the command line: "pci", by PCI; "merge", packets may take several buffers,
+ * On the command line: "user", its neighbour is 10.0.2.2 of --net=user; "pci", by PCI; "merge", packets may take several buffers,
  * and buffers are small.
  */
 #include <guest-rt/virtio.h>
 #include <virtio/net.h>
 
-#define HOST_IP 0xc0a84d01u
-#define OUR_IP 0xc0a84d02u
+static uint32_t host_ip = 0xc0a84d01u, our_ip = 0xc0a84d02u;
 
 #define BUFFERS 64u
 #define BUFFER_BYTES 1600u
@@ -133,7 +132,7 @@ static void find_host(void)
 		.ethernet = { .type = swap16(TYPE_ARP) },
 		.hardware = swap16(1), .protocol = swap16(TYPE_IP),
 		.hardware_len = 6, .protocol_len = 4, .operation = swap16(1),
-		.sender_ip = swap32(OUR_IP), .target_ip = swap32(HOST_IP),
+		.sender_ip = swap32(our_ip), .target_ip = swap32(host_ip),
 	};
 	struct arp reply;
 
@@ -146,7 +145,7 @@ static void find_host(void)
 		receive();
 		memcpy(&reply, frame, sizeof(reply));
 	} while (reply.ethernet.type != swap16(TYPE_ARP) || reply.operation != swap16(2));
-	CHECK(!memcmp(reply.ethernet.to, our_mac, 6) && reply.sender_ip == swap32(HOST_IP));
+	CHECK(!memcmp(reply.ethernet.to, our_mac, 6) && reply.sender_ip == swap32(host_ip));
 	memcpy(host_mac, reply.sender_mac, 6);
 	printf("net: the host answers\n");
 }
@@ -179,7 +178,7 @@ static void ask(unsigned int sequence, uint32_t len)
 	*e = (struct echo){
 		.ethernet = { .type = swap16(TYPE_IP) }, .version = 0x45,
 		.length = swap16(IP_BYTES + ECHO_BYTES + len), .ttl = 64, .protocol = 1,
-		.source = swap32(OUR_IP), .destination = swap32(HOST_IP),
+		.source = swap32(our_ip), .destination = swap32(host_ip),
 		.type = ECHO_REQUEST, .id = swap16(ECHO_ID), .sequence = swap16(sequence),
 	};
 	memcpy(e->ethernet.to, host_mac, 6);
@@ -233,6 +232,10 @@ int guest_main(void)
 	gdt_load();
 	idt_load();
 	lguest_data.blocked_interrupts = ~0u;
+	if (guest_option("user")) {
+		host_ip = 0x0a000202;
+		our_ip = 0x0a00020f;
+	}
 	virtio_open();
 	CHECK(virtio_find(&net, VIRTIO_ID_NET, 0));
 	virtio_start(&net, VIRTIO_FEATURE(VIRTIO_NET_F_MAC) |

@@ -370,8 +370,11 @@ void machine_add_devices(struct machine *m)
 		case OPTION_RNG:
 			bus_add_rng(m->bus);
 			break;
-		case OPTION_NET:
+		case OPTION_TAP:
 			bus_add_net_tap(m->bus, o->device[i].value);
+			break;
+		case OPTION_USER_NET:
+			bus_add_net_user(m->bus, o->device[i].value);
 			break;
 		}
 	bus_add_console(m->bus, &console);

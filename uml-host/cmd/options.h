@@ -32,7 +32,7 @@ struct options {
 	bool no_reboot;
 	/* Devices in the order of the command line. */
 	struct device_option {
-		enum { OPTION_BLOCK, OPTION_RNG, OPTION_NET } kind;
+		enum { OPTION_BLOCK, OPTION_RNG, OPTION_TAP, OPTION_USER_NET } kind;
 		char *value;	/* what follows the =, our copy; NULL for rng */
 		bool read_only;
 	} device[OPTIONS_MAX_LIST];

@@ -95,6 +95,10 @@ void bus_add_net(struct device_bus *bus, struct net_backend *backend,
  * tap:NAME[:MAC] for an interface made beforehand, which needs no privilege. */
 void bus_add_net_tap(struct device_bus *bus, const char *spec);
 
+/* A network without privileges: user[,hostfwd=…][,mac=MAC][,restrict], see
+ * device/user_net.h.  Starts a process of its own. */
+void bus_add_net_user(struct device_bus *bus, const char *spec);
+
 /* Power on: every device quiet, the page written in form E.  Call it once RAM
  * is loaded, at the start and again after each restart. */
 void bus_reset(struct device_bus *bus);
@@ -170,6 +174,9 @@ struct net_backend {
 	uint64_t features;	/* offloads it can really do, VIRTIO_NET_F_* bits */
 	unsigned int header_bytes;	/* 0 or 10 */
 };
+
+/* A hardware address as text.  Returns NULL, or what is wrong with it. */
+const char *net_parse_mac(const char *text, uint8_t mac[6]);
 
 /* --- tap.c: the back end of --tunnet -------------------------------------------- */
 

@@ -4,6 +4,7 @@
  * behind the header its generation knows.  What a packet says never matters
  * here; what a header says is passed on only where both sides agreed to it.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -328,6 +329,25 @@ void bus_add_net(struct device_bus *bus, struct net_backend *backend,
 	 * reads what is not offered. */
 	net->device.page_config_len = 8;
 	virtio_start_threads(&net->device);
+}
+
+const char *net_parse_mac(const char *text, uint8_t mac[6])
+{
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		char *end;
+		unsigned long byte = strtoul(text, &end, 16);
+
+		/* strtoul would also take a sign or blanks. */
+		if (!isxdigit((unsigned char)text[0]) || end - text > 2 || *end != (i < 5 ? ':' : '\0'))
+			return "a hardware address is six hexadecimal bytes, as 02:00:00:00:00:01";
+		mac[i] = (uint8_t)byte;
+		text = end + 1;
+	}
+	if (mac[0] & 1)
+		return "the first byte of a hardware address must be even: odd ones are groups";
+	return NULL;
 }
 
 void bus_add_net_tap(struct device_bus *bus, const char *text)

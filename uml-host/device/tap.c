@@ -8,7 +8,6 @@
  * user takes nothing.
  */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -28,26 +27,6 @@
 #define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
 /* --- what the user says ------------------------------------------------------------ */
-
-static const char *parse_mac(const char *text, struct tap_spec *spec)
-{
-	int i;
-
-	for (i = 0; i < 6; i++) {
-		char *end;
-		unsigned long byte = strtoul(text, &end, 16);
-
-		/* strtoul would also take a sign or blanks. */
-		if (!isxdigit((unsigned char)text[0]) || end - text > 2 || *end != (i < 5 ? ':' : '\0'))
-			return "a hardware address is six hexadecimal bytes, as 02:00:00:00:00:01";
-		spec->mac[i] = (uint8_t)byte;
-		text = end + 1;
-	}
-	if (spec->mac[0] & 1)
-		return "the first byte of a hardware address must be even: odd ones are groups";
-	spec->has_mac = true;
-	return NULL;
-}
 
 static const char *parse_name(const char *text, size_t len, struct tap_spec *spec)
 {
@@ -88,7 +67,8 @@ const char *tap_parse(const char *text, struct tap_spec *spec)
 		wrong = parse_name(rest, len, spec);
 	}
 	if (!wrong && rest[len] == ':')
-		wrong = parse_mac(rest + len + 1, spec);
+		wrong = net_parse_mac(rest + len + 1, spec->mac);
+	spec->has_mac = rest[len] == ':';
 	return wrong;
 }
 
