@@ -8,7 +8,7 @@
 
 guest_abis = a b c e f
 
-guest_sources = console.c data.c gdt.c guest.c hcall.c idt.c pci.c printf.c start.S \
+guest_sources = block.c console.c data.c gdt.c guest.c hcall.c idt.c pci.c printf.c start.S \
 	string.c trap.S user.S user.c virtio.c virtio_page.c virtio_pci.c
 guest_headers = $(wildcard $(srcdir)/guest-rt/include/guest-rt/*.h \
 	$(srcdir)/include/lguest/*.h $(srcdir)/include/virtio/*.h)

@@ -56,6 +56,12 @@ static void on_trap(struct trap_frame *frame)
 	user_leave();
 }
 
+void user_load(uint8_t page[4096], const uint8_t *start, const uint8_t *end)
+{
+	memset(page, 0x90, 4096);
+	memcpy(page, start, (size_t)(end - start));
+}
+
 void user_set_handler(unsigned int vector, user_handler *handler)
 {
 	handlers[vector & 255] = handler;

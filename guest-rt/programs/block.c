@@ -8,7 +8,6 @@
  * image may be of any size, and the host has no room for all of it.
  */
 #include <guest-rt/virtio.h>
-#include <virtio/block.h>
 
 #define SECTORS 128u
 #define AT_ONCE 20u
@@ -17,43 +16,15 @@ static struct virtio_device block;
 static struct virtio_queue *const q = &block.queue[0];
 static volatile unsigned int interrupts;
 
-struct request {
-	struct virtio_block_header header;
-	uint8_t data[1024];
-	volatile uint8_t status;
-};
-
-static struct request one, many[AT_ONCE];
-
-static void submit(struct request *r, uint32_t type, uint64_t sector, uint32_t bytes)
-{
-	bool write = (type & ~VIRTIO_BLOCK_BARRIER) != VIRTIO_BLOCK_OUT;
-	struct virtio_piece piece[3] = { { &r->header, sizeof(r->header), false } };
-	unsigned int n = 1;
-
-	r->header = (struct virtio_block_header){ .type = type, .sector = sector };
-	r->status = 0x55;
-	if (bytes)
-		piece[n++] = (struct virtio_piece){ r->data, bytes, write };
-	piece[n++] = (struct virtio_piece){ &r->status, 1, true };
-	virtio_add(q, piece, n);
-	virtio_kick(q);
-}
-
-/* Does it and returns the status; *len is what the device says it wrote. */
-static uint8_t request(uint32_t type, uint64_t sector, uint32_t bytes, uint32_t *len)
-{
-	submit(&one, type, sector, bytes);
-	*len = virtio_wait(q).len;
-	return one.status;
-}
+static uint8_t data[1024];
+static struct { struct block_request request; uint8_t data[1024]; } many[AT_ONCE];
 
 /* What must come of it: `written` bytes and the status. */
 static void expect(uint32_t type, uint64_t sector, uint32_t bytes, uint8_t status,
 		   uint32_t written)
 {
 	uint32_t len;
-	uint8_t got = request(type, sector, bytes, &len);
+	uint8_t got = block_request(&block, type, sector, data, bytes, &len);
 
 	if (got != status || len != written)
 		guest_panic("request %u at sector 0x%x, %u bytes: status %u length %u, "
@@ -66,7 +37,7 @@ static void fill(uint8_t *to, unsigned int seed)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(one.data); i++)
+	for (i = 0; i < sizeof(data); i++)
 		to[i] = (uint8_t)(i * 7 + seed);
 }
 
@@ -74,28 +45,19 @@ static bool is_filled(const uint8_t *from, unsigned int seed)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(one.data); i++)
+	for (i = 0; i < sizeof(data); i++)
 		if (from[i] != (uint8_t)(i * 7 + seed))
 			return false;
 	return true;
 }
 
-static uint32_t capacity(void)
-{
-	struct virtio_block_config c;
-
-	block.transport->read_config(&block, 0, &c, offsetof(struct virtio_block_config, cylinders));
-	CHECK(c.seg_max >= 126);
-	return (uint32_t)c.capacity;
-}
-
 static void reads_and_refusals(void)
 {
 	expect(VIRTIO_BLOCK_IN, 0, 1024, VIRTIO_BLOCK_OK, 1025);
-	memset(one.data, 0, 32);
+	memset(data, 0, 32);
 	expect(VIRTIO_BLOCK_GET_ID, 0, VIRTIO_BLOCK_ID_BYTES, VIRTIO_BLOCK_OK,
 	       VIRTIO_BLOCK_ID_BYTES + 1);
-	CHECK(!strncmp((char *)one.data, "uml-host-", 9));
+	CHECK(!strncmp((char *)data, "uml-host-", 9));
 	/* Behind the end, partly, and where 64 bits end. */
 	expect(VIRTIO_BLOCK_IN, SECTORS, 512, VIRTIO_BLOCK_IOERR, 1);
 	expect(VIRTIO_BLOCK_IN, SECTORS - 1, 1024, VIRTIO_BLOCK_IOERR, 1);
@@ -109,11 +71,11 @@ static void reads_and_refusals(void)
 
 static void writes(void)
 {
-	fill(one.data, 0);
+	fill(data, 0);
 	expect(VIRTIO_BLOCK_OUT, 3, 1024, VIRTIO_BLOCK_OK, 1);
-	memset(one.data, 0, sizeof(one.data));
+	memset(data, 0, sizeof(data));
 	expect(VIRTIO_BLOCK_IN, 3, 1024, VIRTIO_BLOCK_OK, 1025);
-	CHECK(is_filled(one.data, 0));
+	CHECK(is_filled(data, 0));
 	expect(VIRTIO_BLOCK_FLUSH, 0, 0, VIRTIO_BLOCK_OK, 1);
 	if (block.accepted & VIRTIO_FEATURE(VIRTIO_BLOCK_F_BARRIER))
 		expect(VIRTIO_BLOCK_OUT | VIRTIO_BLOCK_BARRIER, 5, 1024, VIRTIO_BLOCK_OK, 1);
@@ -127,19 +89,21 @@ static void many_at_once(void)
 
 	for (i = 0; i < AT_ONCE; i++) {
 		fill(many[i].data, i);
-		submit(&many[i], VIRTIO_BLOCK_OUT, 10 + 2 * i, 1024);
+		block_submit(&block, &many[i].request, VIRTIO_BLOCK_OUT, 10 + 2 * i,
+			     many[i].data, 1024);
 	}
 	for (i = 0; i < AT_ONCE; i++)
 		CHECK(virtio_wait(q).len == 1);
 	for (i = 0; i < AT_ONCE; i++) {
-		CHECK(many[i].status == VIRTIO_BLOCK_OK);
+		CHECK(many[i].request.status == VIRTIO_BLOCK_OK);
 		memset(many[i].data, 0, sizeof(many[i].data));
-		submit(&many[i], VIRTIO_BLOCK_IN, 10 + 2 * i, 1024);
+		block_submit(&block, &many[i].request, VIRTIO_BLOCK_IN, 10 + 2 * i,
+			     many[i].data, 1024);
 	}
 	for (i = 0; i < AT_ONCE; i++)
 		virtio_wait(q);
 	for (i = 0; i < AT_ONCE; i++)
-		CHECK(many[i].status == VIRTIO_BLOCK_OK && is_filled(many[i].data, i));
+		CHECK(many[i].request.status == VIRTIO_BLOCK_OK && is_filled(many[i].data, i));
 	printf("block: %u at once\n", AT_ONCE);
 }
 
@@ -159,7 +123,7 @@ static void by_interrupt(void)
 	trap_set_handler(LGUEST_IRQ_VECTOR + q->irq, on_irq);
 	irq_disable();
 	lguest_data.blocked_interrupts = ~(1u << q->irq);
-	submit(&one, VIRTIO_BLOCK_IN, 3, 1024);
+	block_submit(&block, &many[0].request, VIRTIO_BLOCK_IN, 3, data, 1024);
 	while (!virtio_used(q, &used))
 		hcall0(LHCALL_HALT);
 	irq_enable();
@@ -187,9 +151,9 @@ static void broken_driver(void)
 {
 	uint16_t head;
 
-	head = virtio_add(q, (struct virtio_piece[]){ { &one.header, 16, false },
-						      { one.data, 512, true },
-						      { &one.status, 1, true } }, 3);
+	head = virtio_add(q, (struct virtio_piece[]){ { &many[0].request.header, 16, false },
+						      { data, 512, true },
+						      { &many[0].request.status, 1, true } }, 3);
 	q->desc[q->desc[head].next].next = head;
 	virtio_kick(q);
 	/* By PCI one can see that it gave up. */
@@ -198,7 +162,7 @@ static void broken_driver(void)
 		__asm__ volatile("pause");
 	virtio_start(&block, block.accepted);
 	expect(VIRTIO_BLOCK_IN, 3, 1024, VIRTIO_BLOCK_OK, 1025);
-	CHECK(is_filled(one.data, 0));
+	CHECK(is_filled(data, 0));
 	printf("block: still there after a broken chain and a reset\n");
 }
 
@@ -206,7 +170,7 @@ static void read_only(void)
 {
 	CHECK(block.accepted & VIRTIO_FEATURE(VIRTIO_BLOCK_F_RO));
 	reads_and_refusals();
-	fill(one.data, 1);
+	fill(data, 1);
 	expect(VIRTIO_BLOCK_OUT, 0, 1024, VIRTIO_BLOCK_IOERR, 1);
 	expect(VIRTIO_BLOCK_OUT | VIRTIO_BLOCK_BARRIER, 0, 1024, VIRTIO_BLOCK_IOERR, 1);
 	expect(VIRTIO_BLOCK_OUT, 0, 0, VIRTIO_BLOCK_IOERR, 1);
@@ -218,15 +182,15 @@ static void read_only(void)
  * be read, then and later. */
 static void full(void)
 {
-	uint32_t step = capacity() / 64, i, len;
+	uint32_t step = (uint32_t)block_capacity(&block) / 64, i, len;
 	bool kept[64];
 	unsigned int failed = 0;
 
 	for (i = 0; i < 64; i++) {
 		uint8_t status;
 
-		fill(one.data, i);
-		status = request(VIRTIO_BLOCK_OUT, i * step, 1024, &len);
+		fill(data, i);
+		status = block_request(&block, VIRTIO_BLOCK_OUT, i * step, data, 1024, &len);
 		CHECK(len == 1 && (status == VIRTIO_BLOCK_OK || status == VIRTIO_BLOCK_IOERR));
 		kept[i] = status == VIRTIO_BLOCK_OK;
 		failed += !kept[i];
@@ -234,7 +198,7 @@ static void full(void)
 	CHECK(failed && failed < 64);
 	for (i = 0; i < 64; i++) {
 		expect(VIRTIO_BLOCK_IN, i * step, 1024, VIRTIO_BLOCK_OK, 1025);
-		CHECK(!kept[i] || is_filled(one.data, i));
+		CHECK(!kept[i] || is_filled(data, i));
 	}
 	expect(VIRTIO_BLOCK_FLUSH, 0, 0, VIRTIO_BLOCK_OK, 1);
 	printf("block: a full disk is an I/O error\n");
@@ -254,7 +218,7 @@ int guest_main(void)
 		full();
 		return 0;
 	}
-	CHECK(capacity() == SECTORS);
+	CHECK(block_capacity(&block) == SECTORS);
 	if (guest_option("ro")) {
 		read_only();
 	} else {

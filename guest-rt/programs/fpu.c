@@ -18,10 +18,7 @@ static int owner = -1, current;
 static unsigned int traps;
 
 /* Adds EDX, which the kernel put at the data page, to ST(0) and says the sum. */
-extern const uint8_t code_start[], code_end[];
-__asm__(".section .rodata\n"
-	"code_start: fiaddl 0x40001000; fistl 0x40001004; mov 0x40001004, %eax; int $0x80\n"
-	"code_end:\n.previous");
+USER_CODE(code, "fiaddl 0x40001000; fistl 0x40001004; mov 0x40001004, %eax; int $0x80");
 
 /* Keeps a vector register over the other task's turn: stores what it has, loads
  * the next. */
@@ -92,7 +89,7 @@ int guest_main(void)
 
 	gdt_load();
 	idt_load();
-	memcpy(code_page, code_start, (size_t)(code_end - code_start));
+	user_load(code_page, code_start, code_end);
 	for (task = 0; task < TASKS; task++) {
 		tables_init(&tables[task]);
 		tables_load(&tables[task]);

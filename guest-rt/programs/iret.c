@@ -300,28 +300,23 @@ static void kernel_window(void)
 
 /* --- to a program and in it ------------------------------------------------------------ */
 
-#define SNIPPET(name, text) \
-	extern const uint8_t name##_start[], name##_end[]; \
-	__asm__(".section .rodata\n" #name "_start:\n" text "\n" #name "_end:\n.previous")
-
-SNIPPET(syscall, "int $0x80");
-SNIPPET(nops, "nop; nop; int $0x80");
-SNIPPET(iret_there, "pushl $0x8d7; pushl $0x73; pushl $1f - iret_there_start + 0x40000000; iret;"
+USER_CODE(syscall, "int $0x80");
+USER_CODE(nops, "nop; nop; int $0x80");
+USER_CODE(iret_there, "pushl $0x8d7; pushl $0x73; pushl $1f - iret_there_start + 0x40000000; iret;"
 	"ud2; 1: int $0x80");
-SNIPPET(iret_if, "pushl $0x3002; pushl $0x73; pushl $1f - iret_if_start + 0x40000000; iret;"
+USER_CODE(iret_if, "pushl $0x3002; pushl $0x73; pushl $1f - iret_if_start + 0x40000000; iret;"
 	"ud2; 1: int $0x80");
-SNIPPET(iret_step, "pushl $0x102; pushl $0x73; pushl $1f - iret_step_start + 0x40000000; iret;"
+USER_CODE(iret_step, "pushl $0x102; pushl $0x73; pushl $1f - iret_step_start + 0x40000000; iret;"
 	"ud2; 1: nop; int $0x80");
-SNIPPET(iret_kernel, "pushl $0x2; pushl $0x61; pushl $0x100000; iret");
-SNIPPET(iret_data, "pushl $0x2; pushl $0x7b; pushl $0x40000000; iret");
-SNIPPET(iret_nowhere, "movl $0x50000000, %esp; iret");
-SNIPPET(iret_my_kernel, "movl $0x101000, %esp; iret");
+USER_CODE(iret_kernel, "pushl $0x2; pushl $0x61; pushl $0x100000; iret");
+USER_CODE(iret_data, "pushl $0x2; pushl $0x7b; pushl $0x40000000; iret");
+USER_CODE(iret_nowhere, "movl $0x50000000, %esp; iret");
+USER_CODE(iret_my_kernel, "movl $0x101000, %esp; iret");
 
 static void user(const uint8_t *start, const uint8_t *stop, uint32_t flags,
 		 struct user_end *end)
 {
-	memset(code_page, 0x90, sizeof(code_page));
-	memcpy(code_page, start, (size_t)(stop - start));
+	user_load(code_page, start, stop);
 	memset(end, 0, sizeof(*end));
 	user_run_with(CODE, STACK, flags, end);
 	CHECK(end->frame.cs == LGUEST_USER_CS && end->frame.ss == LGUEST_USER_DS);

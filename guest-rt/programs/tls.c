@@ -38,8 +38,7 @@ static struct user_end run(const uint8_t *start, const uint8_t *stop)
 {
 	struct user_end end;
 
-	memset(code_page, 0x90, sizeof(code_page));
-	memcpy(code_page, start, (size_t)(stop - start));
+	user_load(code_page, start, stop);
 	user_run(USER_BASE, USER_BASE + 0x2000, &end);
 	CHECK(end.vector == 0x80);
 	return end;

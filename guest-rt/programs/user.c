@@ -27,48 +27,44 @@ struct row {
 	uint32_t vector, error, cr2;
 };
 
-#define SNIPPET(name, text) \
-	extern const uint8_t name##_start[], name##_end[]; \
-	__asm__(".section .rodata\n" #name "_start:\n" text "\n" #name "_end:\n.previous")
-
-SNIPPET(syscall, "mov $0x1234, %eax; int $0x80");
-SNIPPET(read_data, "mov 0x40001000, %eax; int $0x80");
-SNIPPET(write_data, "movl $5, 0x40001004; int $0x80");
-SNIPPET(read_kernel, "mov 0x101000, %eax; int $0x80");
-SNIPPET(write_kernel, "movl $5, 0x101000; int $0x80");
-SNIPPET(run_kernel, "mov $0x100000, %eax; jmp *%eax");
-SNIPPET(read_alias, "mov 0xc0101000, %eax; int $0x80");
-SNIPPET(read_secret, "mov 0x40003000, %eax; int $0x80");
-SNIPPET(write_read_only, "movl $1, 0x40002000; int $0x80");
-SNIPPET(push_operand, "mov $0x40001ffc, %esp; push 0x50000000; int $0x80");
-SNIPPET(read_nothing, "mov 0x50000000, %eax; int $0x80");
-SNIPPET(read_low, "mov 0x228, %eax; int $0x80");
-SNIPPET(write_low, "movl $1, 0x0; int $0x80");
-SNIPPET(read_window, "mov 0xffe00228, %eax; int $0x80");
-SNIPPET(read_top, "mov 0xfffff000, %eax; int $0x80");
-SNIPPET(hlt, "hlt");
-SNIPPET(cli, "cli");
-SNIPPET(in, "in $0x64, %al");
-SNIPPET(rdmsr, "rdmsr");
-SNIPPET(cr3, "mov %cr3, %eax");
-SNIPPET(iret, "push $0x202; push $0x61; push $0x100000; iret");
-SNIPPET(hypercall, "mov $2, %eax; int $0x1f");
-SNIPPET(irq_vector, "int $0x20");
-SNIPPET(no_gate, "int $0x42");
-SNIPPET(double_fault, "int $8");
-SNIPPET(alignment, "pushf; orl $0x40000, (%esp); popf; int $0x80");
-SNIPPET(vmcall, "mov $2, %eax; vmcall");
-SNIPPET(ud2, "ud2");
-SNIPPET(breakpoint, "int3");
-SNIPPET(divide, "xor %ecx, %ecx; mov $1, %eax; div %ecx");
-SNIPPET(kernel_ds, "mov $0x68, %eax; mov %eax, %ds");
-SNIPPET(percpu_fs, "mov $0xd8, %eax; mov %eax, %fs");
-SNIPPET(no_tls, "mov $0x33, %eax; mov %eax, %gs; mov %gs:0, %eax; int $0x80");
-SNIPPET(host_flat, "mov $0x2b, %eax; mov %eax, %gs; mov %gs:0x101000, %eax; int $0x80");
-SNIPPET(host_flat_rpl, "mov $0x28, %eax; mov %eax, %gs; mov %gs:0x101000, %eax; int $0x80");
-SNIPPET(long_mode, "ljmp $0x33, $0x40000007; mov $1, %eax; syscall");
-SNIPPET(sysenter, "sysenter");
-SNIPPET(step, "pushf; orl $0x100, (%esp); popf; nop; nop; int $0x80");
+USER_CODE(syscall, "mov $0x1234, %eax; int $0x80");
+USER_CODE(read_data, "mov 0x40001000, %eax; int $0x80");
+USER_CODE(write_data, "movl $5, 0x40001004; int $0x80");
+USER_CODE(read_kernel, "mov 0x101000, %eax; int $0x80");
+USER_CODE(write_kernel, "movl $5, 0x101000; int $0x80");
+USER_CODE(run_kernel, "mov $0x100000, %eax; jmp *%eax");
+USER_CODE(read_alias, "mov 0xc0101000, %eax; int $0x80");
+USER_CODE(read_secret, "mov 0x40003000, %eax; int $0x80");
+USER_CODE(write_read_only, "movl $1, 0x40002000; int $0x80");
+USER_CODE(push_operand, "mov $0x40001ffc, %esp; push 0x50000000; int $0x80");
+USER_CODE(read_nothing, "mov 0x50000000, %eax; int $0x80");
+USER_CODE(read_low, "mov 0x228, %eax; int $0x80");
+USER_CODE(write_low, "movl $1, 0x0; int $0x80");
+USER_CODE(read_window, "mov 0xffe00228, %eax; int $0x80");
+USER_CODE(read_top, "mov 0xfffff000, %eax; int $0x80");
+USER_CODE(hlt, "hlt");
+USER_CODE(cli, "cli");
+USER_CODE(in, "in $0x64, %al");
+USER_CODE(rdmsr, "rdmsr");
+USER_CODE(cr3, "mov %cr3, %eax");
+USER_CODE(iret, "push $0x202; push $0x61; push $0x100000; iret");
+USER_CODE(hypercall, "mov $2, %eax; int $0x1f");
+USER_CODE(irq_vector, "int $0x20");
+USER_CODE(no_gate, "int $0x42");
+USER_CODE(double_fault, "int $8");
+USER_CODE(alignment, "pushf; orl $0x40000, (%esp); popf; int $0x80");
+USER_CODE(vmcall, "mov $2, %eax; vmcall");
+USER_CODE(ud2, "ud2");
+USER_CODE(breakpoint, "int3");
+USER_CODE(divide, "xor %ecx, %ecx; mov $1, %eax; div %ecx");
+USER_CODE(kernel_ds, "mov $0x68, %eax; mov %eax, %ds");
+USER_CODE(percpu_fs, "mov $0xd8, %eax; mov %eax, %fs");
+USER_CODE(no_tls, "mov $0x33, %eax; mov %eax, %gs; mov %gs:0, %eax; int $0x80");
+USER_CODE(host_flat, "mov $0x2b, %eax; mov %eax, %gs; mov %gs:0x101000, %eax; int $0x80");
+USER_CODE(host_flat_rpl, "mov $0x28, %eax; mov %eax, %gs; mov %gs:0x101000, %eax; int $0x80");
+USER_CODE(long_mode, "ljmp $0x33, $0x40000007; mov $1, %eax; syscall");
+USER_CODE(sysenter, "sysenter");
+USER_CODE(step, "pushf; orl $0x100, (%esp); popf; nop; nop; int $0x80");
 
 #define ROW(name, what, vector, error, cr2) \
 	{ what, name##_start, name##_end, vector, error, cr2 }
@@ -109,8 +105,7 @@ static const struct row rows[] = {
 
 static void run(const struct row *r, struct user_end *end)
 {
-	memset(code_page, 0x90, sizeof(code_page));
-	memcpy(code_page, r->start, (size_t)(r->end - r->start));
+	user_load(code_page, r->start, r->end);
 	memset(end, 0, sizeof(*end));
 	user_run(CODE, DATA + 0x1000, end);
 }
@@ -146,7 +141,7 @@ static void check_refused(const char *what, const uint8_t *start, const uint8_t 
 
 /* Loads each selector below 0x400 into every data segment register and makes a
  * system call with it. */
-SNIPPET(selectors,
+USER_CODE(selectors,
 	"mov $0x400, %ecx\n"
 	"1: dec %ecx; mov %ecx, %es; mov %ecx, %fs; mov %ecx, %gs; mov %ecx, %ds\n"
 	"int $0x80; jmp 1b");
@@ -197,7 +192,7 @@ static void alignment_checks(void)
 
 static unsigned int ticks;
 
-SNIPPET(spin, "1: inc %ecx; cmp $0, %edx; je 1b; int $0x80");
+USER_CODE(spin, "1: inc %ecx; cmp $0, %edx; je 1b; int $0x80");
 
 static bool on_tick(struct trap_frame *frame)
 {

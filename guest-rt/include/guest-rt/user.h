@@ -26,6 +26,13 @@ void tables_load(struct page_tables *t);
 /* One user page: `page` counts from USER_BASE; pte 0 takes it away. */
 void tables_set_user(struct page_tables *t, unsigned int page, uint32_t pte);
 
+/* A piece of user code, from NAME_start to NAME_end. */
+#define USER_CODE(name, text) \
+	extern const uint8_t name##_start[], name##_end[]; \
+	__asm__(".section .rodata\n" #name "_start:\n" text "\n" #name "_end:\n.previous")
+/* Puts it at the start of a page that is no-ops otherwise. */
+void user_load(uint8_t page[4096], const uint8_t *start, const uint8_t *end);
+
 /* How a stay in user mode ended. */
 struct user_end {
 	uint32_t vector, error, cr2;

@@ -8,6 +8,7 @@
 #define GUEST_RT_VIRTIO_H
 
 #include <guest-rt/user.h>
+#include <virtio/block.h>
 #include <virtio/ring.h>
 #include <virtio/virtio.h>
 
@@ -85,6 +86,24 @@ void virtio_kick(struct virtio_queue *q);
 bool virtio_used(struct virtio_queue *q, struct virtq_used_elem *used);
 /* Waits for one, looking all the time. */
 struct virtq_used_elem virtio_wait(struct virtio_queue *q);
+
+/* --- block.c -------------------------------------------------------------------- */
+
+struct block_request {
+	struct virtio_block_header header;
+	volatile uint8_t status;
+};
+
+/* Puts a request into the ring.  `data` is read or written as the type says;
+ * without bytes there is none. */
+void block_submit(struct virtio_device *d, struct block_request *r, uint32_t type,
+		  uint64_t sector, const void *data, uint32_t bytes);
+/* The same, waited for; nothing else may be in the ring.  Returns the status;
+ * *written is how many bytes the device says it wrote, the status among them. */
+uint8_t block_request(struct virtio_device *d, uint32_t type, uint64_t sector,
+		      const void *data, uint32_t bytes, uint32_t *written);
+/* Sectors of 512 bytes. */
+uint64_t block_capacity(struct virtio_device *d);
 
 extern const struct virtio_transport virtio_page;	/* virtio_page.c */
 extern const struct virtio_transport virtio_pci;	/* virtio_pci.c */
