@@ -556,8 +556,8 @@ static void check_log(const struct options *o)
 		usage_error("-A needs -o FILE to append to");
 	if (o->log.append && o->log.format == LOG_FORMAT_CHROME)
 		usage_error("-A: two logs in one file are no file for --format=chrome");
-	if (o->log.summary == LOG_SUMMARY_ONLY && o->log.format != LOG_FORMAT_TEXT)
-		usage_error("-c prints a table for people; --format is for the log, take -C");
+	if (o->log.summary == LOG_SUMMARY_ONLY && o->log.format == LOG_FORMAT_CHROME)
+		usage_error("-c prints no log that --format=chrome could be of; take -C");
 }
 
 void options_parse(struct options *o, enum subcommand sub, int argc, char **argv)

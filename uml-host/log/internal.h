@@ -202,6 +202,8 @@ struct log_format_ops {
 	void (*begin)(struct log *log);		/* may be NULL */
 	void (*event)(struct log *log, const struct guest_event *event);
 	void (*finish)(struct log *log);	/* may be NULL */
+	/* -c: the summary in place of events; NULL: the table for people. */
+	void (*summary)(struct log *log);
 };
 extern const struct log_format_ops text_format;		/* text.c */
 extern const struct log_format_ops json_format;		/* json.c */

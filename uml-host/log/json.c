@@ -8,6 +8,7 @@
  * only floating point keep them whole.  Times are integers of nanoseconds.
  * Guest text is one character for each byte, U+0000 to U+00FF.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "log/internal.h"
@@ -181,4 +182,67 @@ static void json_begin(struct log *log)
 	output_line(&log->output, &log->line);
 }
 
-const struct log_format_ops json_format = { .begin = json_begin, .event = json_event };
+/* One row of -c: "{"name":"SET_PTE","calls":3,…}". */
+static void put_summary_row(struct log *log, const struct summary_row *row, const char *key,
+			    const char *name)
+{
+	struct line *line = &log->line;
+
+	line_reset(line);
+	line_printf(line, "{\"event\":\"%s\",\"name\":\"%s\"", key, name);
+	put_number(line, "calls", row->calls);
+	put_number(line, "killed", row->killed);
+	put_number(line, "total_ns", row->ns);
+	put_number(line, "min_ns", row->min_ns);
+	put_number(line, "median_ns", summary_percentile(row, 50));
+	put_number(line, "p99_ns", summary_percentile(row, 99));
+	put_number(line, "max_ns", row->max_ns);
+	line_puts(line, "}");
+	line_end(line);
+	output_line(&log->output, line);
+}
+
+static void put_summary_count(struct log *log, const char *what, uint64_t count)
+{
+	line_reset(&log->line);
+	line_printf(&log->line, "{\"event\":\"summary-count\",\"name\":\"%s\",\"count\":%llu}", what,
+		    (unsigned long long)count);
+	line_end(&log->line);
+	output_line(&log->output, &log->line);
+}
+
+static void json_summary(struct log *log)
+{
+	const struct summary *s = &log->summary;
+	char name[SUMMARY_NAME];
+
+	json_begin(log);
+	for (unsigned int row = 0; row <= HCALL_ROWS; row++)
+		if (s->call[row].calls)
+			put_summary_row(log, &s->call[row], "summary-hcall",
+					row < HCALL_ROWS ? hcall_table[row].name : "unknown");
+	for (unsigned int v = 0; v < 256; v++) {
+		const char *known = decode_vector(v);
+
+		snprintf(name, sizeof(name), "%u%s%s", v, known ? " " : "", known ? known : "");
+		if (s->trap[v].calls)
+			put_summary_row(log, &s->trap[v], "summary-trap", name);
+	}
+	for (unsigned int irq = 0; irq < 256; irq++) {
+		snprintf(name, sizeof(name), "irq %u", irq);
+		if (s->irq[irq])
+			put_summary_count(log, name, s->irq[irq]);
+	}
+	put_summary_count(log, "async", s->async);
+	put_summary_count(log, "rewrites", s->rewrites);
+	for (unsigned int i = 0; i < log->nr_counters; i++) {
+		char stops[64];
+
+		snprintf(stops, sizeof(stops), "stops: %s", log->counter_name[i]);
+		put_summary_count(log, stops, __atomic_load_n(&log->counter[i], __ATOMIC_RELAXED));
+	}
+}
+
+const struct log_format_ops json_format = {
+	.begin = json_begin, .event = json_event, .summary = json_summary,
+};

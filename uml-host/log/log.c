@@ -366,7 +366,7 @@ static void emit_line(void *arg, const struct line *line)
 	struct log *log = arg;
 
 	/* A table would break what a program is to read. */
-	if (log->opt.format == LOG_FORMAT_TEXT || log->opt.summary == LOG_SUMMARY_ONLY)
+	if (log->opt.format == LOG_FORMAT_TEXT)
 		output_line(&log->output, line);
 	else if (write(STDERR_FILENO, line->buf, line->len) < 0)
 		return;
@@ -426,7 +426,9 @@ bool log_close(struct log *log)
 		writer_stop(log->writer);
 	if (log->format->finish && log->opt.summary != LOG_SUMMARY_ONLY)
 		log->format->finish(log);
-	if (log->opt.summary != LOG_SUMMARY_NONE)
+	if (log->opt.summary == LOG_SUMMARY_ONLY && log->format->summary)
+		log->format->summary(log);
+	else if (log->opt.summary != LOG_SUMMARY_NONE)
 		log_summary(log);
 	whole = output_close(&log->output);
 	unwinder_close(log->unwinder);
