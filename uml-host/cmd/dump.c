@@ -94,9 +94,12 @@ static void dump_page_table(struct guest *g, struct log *log, uint64_t now)
 
 void dump_event(struct guest *g, struct log *log, const struct guest_event *event)
 {
+	/* Nobody knows where it is. */
+	if (!g->lg.initialised)
+		return;
 	if (event->kind == EVENT_HCALL && event->nr == LHCALL_LGUEST_INIT)
 		dump_lguest_data(g, log, event->start_ns);
-	if (event->kind != EVENT_END || !g->lg.initialised)
+	if (event->kind != EVENT_END)
 		return;
 	dump_lguest_data(g, log, event->start_ns);
 	dump_segments(g, log, event->start_ns);
