@@ -324,7 +324,7 @@ static const struct option_row table[] = {
 	{ 0, "initrd", "FILE", GUESTS, "initial ram disk for the guest kernel", set_initrd },
 	{ 0, "block", "FILE[,ro]", GUESTS, "a block device on an image; may be given several times", set_block },
 	{ 0, "rng", NULL, GUESTS, "a device for random numbers", set_rng },
-	{ 0, "net", "user[,…]", GUESTS, "network without root: ,hostfwd=tcp::PORT-:PORT ,mac=MAC ,restrict", set_net },
+	{ 0, "net", "user[,…]", GUESTS, "network without root; ,hostfwd=tcp::PORT-:PORT", set_net },
 	{ 0, "tunnet", "SPEC", GUESTS, "TAP: ADDRESS, bridge:NAME or tap:NAME, each with :MAC", set_tunnet },
 	{ 0, "no-reboot", NULL, GUESTS, "exit when the guest asks for a restart", set_no_reboot },
 	{ 0, "timeout", "SECONDS", GUESTS, "end the guest after that time, with status 124", set_timeout },
