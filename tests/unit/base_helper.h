@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -35,6 +36,9 @@ static inline void end_of(struct ending *end, void (*act)(void *), void *arg)
 		setrlimit(RLIMIT_CORE, &no_core);
 		/* Whoever runs the tests may have it. */
 		unsetenv("UML_HOST_BACKTRACE");
+		/* A shell ignores these for what it runs in the background. */
+		signal(SIGINT, SIG_DFL);
+		signal(SIGQUIT, SIG_DFL);
 		dup2(fd[1], STDERR_FILENO);
 		close(fd[0]);
 		close(fd[1]);
