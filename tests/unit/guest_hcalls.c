@@ -139,6 +139,25 @@ Test(guest_hcalls, init_fills_every_layout)
 	}
 }
 
+/* A gigabyte would reach Linux's fixed mappings at the top, which are its own. */
+Test(guest_hcalls, the_boot_map_ends_below_fixed_mappings)
+{
+	struct guest *g = fixture_new();
+	struct guest_pte pte;
+
+	g->lg.kernel_address = 0xc0000000;
+	g->mm.mode = MM_BOOT;
+	g->mem_bytes = 1u << 30;
+	g->limit_pages = g->mem_bytes >> 12;
+	pte = guest_walk_quiet(g, FIXTURE_MEM - 4096, gva(0xf7fff123));
+	cr_assert(pte.present && (pte.value & 0xfffff000) == 0x37fff000);
+	pte = guest_walk_quiet(g, FIXTURE_MEM - 4096, gva(0xf8000000));
+	cr_assert_not(pte.present);
+	pte = guest_walk_quiet(g, FIXTURE_MEM - 4096, gva(0x3ffff000));
+	cr_assert(pte.present && (pte.value & 0xfffff000) == 0x3ffff000);
+	fixture_free(g);
+}
+
 /* No registers but the two that count: what generation is it? */
 Test(guest_hcalls, detection)
 {

@@ -395,6 +395,14 @@ unsigned int guest_current_space(const struct guest *g);
 struct space *guest_view(struct guest *g, unsigned int table, unsigned int cpl);
 /* Kills the guest unless the stack pages of SET_STACK are writable. */
 void guest_check_stack(struct guest *g);
+/* In boot mode, RAM is also at kernel_address, up to here: what comes after is
+ * Linux's fixed and vmalloc mappings, which its own tables say. */
+#define GUEST_ALIAS_END 0xf8000000u
+static inline bool guest_is_alias(const struct guest *g, uint32_t va)
+{
+	return va >= g->lg.kernel_address && va < GUEST_ALIAS_END;
+}
+
 bool guest_is_reserved(const struct guest *g, uint32_t address);
 
 /* --- traps.c ------------------------------------------------------------------------ */

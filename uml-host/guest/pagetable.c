@@ -120,7 +120,7 @@ static bool walk_without_tables(const struct guest *g, uint32_t va, struct guest
 
 	if (g->mm.mode == MM_TABLES)
 		return false;
-	if (g->mm.mode == MM_BOOT && va >= g->lg.kernel_address)
+	if (g->mm.mode == MM_BOOT && guest_is_alias(g, va))
 		pa = va - g->lg.kernel_address;
 	if (pa >> GUEST_PAGE_SHIFT >= g->limit_pages || guest_is_reserved(g, va))
 		return false;

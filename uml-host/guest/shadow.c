@@ -68,7 +68,7 @@ static bool needs_no_table(const struct guest *g, uint32_t page)
 	if (g->mm.mode == MM_DIRECT)
 		return true;
 	return g->mm.mode == MM_BOOT &&
-	       (va < g->mem_bytes || (va >= g->lg.kernel_address &&
+	       (va < g->mem_bytes || (guest_is_alias(g, va) &&
 				      va - g->lg.kernel_address < g->mem_bytes));
 }
 
@@ -136,8 +136,11 @@ static void map_without_tables(struct guest *g, struct space *view, uint32_t pag
 
 	if (g->mm.mode == MM_BOOT) {
 		pages = g->mem_bytes >> GUEST_PAGE_SHIFT;
-		if (page >= kernel_page(g))
+		if (guest_is_alias(g, page << GUEST_PAGE_SHIFT)) {
 			base = kernel_page(g);
+			if (pages > (GUEST_ALIAS_END >> GUEST_PAGE_SHIFT) - base)
+				pages = (GUEST_ALIAS_END >> GUEST_PAGE_SHIFT) - base;
+		}
 	}
 	if (g->lg.reserve_mem && base + pages > (0u - g->lg.reserve_mem) >> GUEST_PAGE_SHIFT)
 		pages = ((0u - g->lg.reserve_mem) >> GUEST_PAGE_SHIFT) - base;
