@@ -2,8 +2,10 @@
 /*
  * uml-host: lguest guests as ordinary processes.  Picks the subcommand.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/die.h"
 #include "cmd/cmd.h"
@@ -35,10 +37,26 @@ static void print_help(void)
 	EXIT_STATUS_LIST(STATUS_LINE)
 }
 
+/* Whoever started us may have closed some of the first three.  The next file
+ * opened would get that number, and messages and the guest's console would be
+ * written into an image, or into guest memory.  Reading finds nothing then;
+ * writing fails as on a closed descriptor: with EBADF. */
+static void take_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
 
+	take_standard_descriptors();
 	if (argc < 2)
 		usage_error("which command? run, trace, show, bench or check; see uml-host --help");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

@@ -32,7 +32,9 @@ static void timer_expired(int signal, siginfo_t *info, void *context)
 
 	(void)signal;
 	(void)context;
-	engine_kick(info->si_value.sival_ptr);
+	/* One that somebody sent knows no engine. */
+	if (info->si_code == SI_TIMER)
+		engine_kick(info->si_value.sival_ptr);
 	errno = saved;
 }
 
