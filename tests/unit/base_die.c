@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/die.h"
 #include "base_helper.h"
@@ -39,6 +40,37 @@ static void act_die(void *unused)
 Test(base_die, die_cleans_up_then_says_one_line)
 {
 	ends(act_die, NULL, STATUS_HOST, "cbauml-host: no bread for 7\n");
+}
+
+static void act_die_of_control(void *unused)
+{
+	(void)unused;
+	die("%s", "a\033[2J\n\177 \302\233 \233 \303\251 \342\200\223");
+}
+
+Test(base_die, a_message_has_no_control_characters)
+{
+	ends(act_die_of_control, NULL, STATUS_HOST,
+	     "uml-host: a\\x1b[2J\\x0a\\x7f \302\\x9b \\x9b \303\251 \342\200\223\n");
+}
+
+static void act_die_of_length(void *unused)
+{
+	static char text[5000];
+
+	(void)unused;
+	memset(text, '\033', sizeof(text) - 1);
+	die("%s", text);
+}
+
+/* 1023 bytes with "uml-host: "; each that follows it takes four. */
+Test(base_die, a_long_message_is_cut)
+{
+	struct ending end;
+
+	end_of(&end, act_die_of_length, NULL);
+	cr_expect(exited(&end, STATUS_HOST));
+	cr_expect_eq(strlen(end.text), 10 + 1013 * 4 + 1);
 }
 
 static void act_die_errno(void *unused)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,19 +71,43 @@ void quit(int status)
 	exit(status);
 }
 
+/* A control character, as ASCII or (0x80 to 0x9f) as Latin-1 or UTF-8 has them. */
+static bool is_control(unsigned char before, unsigned char c)
+{
+	return c < 0x20 || c == 0x7f ||
+	       (c >= 0x80 && c <= 0x9f && (before < 0x80 || before == 0xc2));
+}
+
+/* Names of files, words of options and what a parser quotes may be anybody's:
+ * the terminal does not get their control characters. */
+static size_t escape(const char *from, char *to, size_t room)
+{
+	unsigned char before = 0;
+	size_t n = 0;
+
+	for (; *from && n + 4 < room; before = (unsigned char)*from++) {
+		unsigned char c = (unsigned char)*from;
+
+		if (is_control(before, c))
+			n += (size_t)snprintf(to + n, room - n, "\\x%02x", c);
+		else
+			to[n++] = (char)c;
+	}
+	return n;
+}
+
 /* One line, in one write, so that it does not mix with others. */
 static void say(const char *fmt, va_list args, int error)
 {
-	char line[1024];
+	char text[1024], line[4 * sizeof(text)];
 	size_t n;
 
-	n = (size_t)snprintf(line, sizeof(line), "uml-host: ");
-	vsnprintf(line + n, sizeof(line) - n - 1, fmt, args);
-	n = strlen(line);
-	if (error && n < sizeof(line) - 1) {
-		snprintf(line + n, sizeof(line) - n - 1, ": %s", strerror(error));
-		n = strlen(line);
-	}
+	n = (size_t)snprintf(text, sizeof(text), "uml-host: ");
+	vsnprintf(text + n, sizeof(text) - n, fmt, args);
+	n = strlen(text);
+	if (error)
+		snprintf(text + n, sizeof(text) - n, ": %s", strerror(error));
+	n = escape(text, line, sizeof(line) - 1);
 	line[n++] = '\n';
 	fflush(stdout);
 	if (write(STDERR_FILENO, line, n) < 0)
