@@ -62,14 +62,14 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		print_help();
-		return 0;
+		quit(0);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("uml-host %s\n", PACKAGE_VERSION);
-		return 0;
+		quit(0);
 	}
 	for (i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			quit(commands[i].run(argc - 1, argv + 1));
 	usage_error("unknown command '%s'; there are run, trace, show, bench and check", argv[1]);
 }

@@ -68,6 +68,9 @@ void cleanup_run(void)
 void quit(int status)
 {
 	cleanup_run();
+	/* Success is to have said it. */
+	if (!status && (fflush(stdout) != 0 || ferror(stdout)))
+		die_errno("cannot write to standard output");
 	exit(status);
 }
 

@@ -130,7 +130,8 @@ void output_open(struct output *output, const struct log_options *options)
 	output->failed = false;
 	output->own_fd = options->path != NULL;
 	output->fd = options->fd;
-	output->name = options->path ? options->path : "standard error";
+	output->name = options->path ? options->path :
+		       options->fd == STDOUT_FILENO ? "standard output" : "standard error";
 	if (options->path && (options->path[0] == '|' || options->path[0] == '!'))
 		output->fd = open_command(output, options->path + 1);
 	else if (options->path)
