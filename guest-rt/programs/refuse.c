@@ -244,6 +244,20 @@ static inline void case_long_mode(void)
 	__asm__ volatile("ljmp $0x33, $1f\n1: ud2\n");
 }
 
+/* case vsyscall abi s: 4 64-bit mode */
+static inline void case_vsyscall(void)
+{
+	/* gettimeofday(0, 0) of the host, by no system-call instruction. */
+	__asm__ volatile("ljmp $0x33, $1f\n"
+			 "1: .code64\n"
+			 "xor %edi, %edi\n"
+			 "xor %esi, %esi\n"
+			 "mov $0xffffffffff600000, %rax\n"
+			 "call *%rax\n"
+			 "jmp .\n"
+			 ".code32\n");
+}
+
 /* case notify-outside abi s: 4 no device and no memory */
 static inline void case_notify_outside(void)
 {

@@ -63,6 +63,16 @@ USER_CODE(no_tls, "mov $0x33, %eax; mov %eax, %gs; mov %gs:0, %eax; int $0x80");
 USER_CODE(host_flat, "mov $0x2b, %eax; mov %eax, %gs; mov %gs:0x101000, %eax; int $0x80");
 USER_CODE(host_flat_rpl, "mov $0x28, %eax; mov %eax, %gs; mov %gs:0x101000, %eax; int $0x80");
 USER_CODE(long_mode, "ljmp $0x33, $0x40000007; mov $1, %eax; syscall");
+/* gettimeofday, time and getcpu in the host's vsyscall page. */
+USER_CODE(vsyscall,
+	"ljmp $0x33, $0x40000007; .code64; xor %edi, %edi; xor %esi, %esi\n"
+	"mov $0xffffffffff600000, %rax; call *%rax; jmp .; .code32");
+USER_CODE(vsyscall_time,
+	"ljmp $0x33, $0x40000007; .code64; xor %edi, %edi\n"
+	"mov $0xffffffffff600400, %rax; call *%rax; jmp .; .code32");
+USER_CODE(vsyscall_getcpu,
+	"ljmp $0x33, $0x40000007; .code64; xor %edi, %edi; xor %esi, %esi\n"
+	"mov $0xffffffffff600800, %rax; call *%rax; jmp .; .code32");
 USER_CODE(sysenter, "sysenter");
 USER_CODE(step, "pushf; orl $0x100, (%esp); popf; nop; nop; int $0x80");
 
@@ -100,6 +110,9 @@ static const struct row rows[] = {
 	ROW(host_flat, "reads the kernel through the host's flat segment", 14, PF_P | PF_U, 0x101000),
 	ROW(host_flat_rpl, "and by its selector of ring 0", 14, PF_P | PF_U, 0x101000),
 	ROW(long_mode, "jumps to 64-bit code", 13, 0, 0),
+	ROW(vsyscall, "calls the host's vsyscall page", 13, 0, 0),
+	ROW(vsyscall_time, "calls it for the time", 13, 0, 0),
+	ROW(vsyscall_getcpu, "calls it for the CPU", 13, 0, 0),
 	ROW(step, "single step", 1, 0, 0),
 };
 

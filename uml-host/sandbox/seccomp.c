@@ -18,15 +18,32 @@
 #define HIGH_HALF 0xffffffff00000000ull
 #define LOW_4G 0x100000000ull
 
-static void allow(scmp_filter_ctx ctx, int call, unsigned int n,
-		  const struct scmp_arg_cmp *args)
+static void add_rule(scmp_filter_ctx ctx, uint32_t action, int call, unsigned int n,
+		     const struct scmp_arg_cmp *args)
 {
-	int error = seccomp_rule_add_exact_array(ctx, SCMP_ACT_ALLOW, call, n, args);
+	int error = seccomp_rule_add_exact_array(ctx, action, call, n, args);
 
 	if (error) {
 		errno = -error;
 		die_errno("cannot make the seccomp filter of the stub process");
 	}
+}
+
+static void allow(scmp_filter_ctx ctx, int call, unsigned int n,
+		  const struct scmp_arg_cmp *args)
+{
+	add_rule(ctx, SCMP_ACT_ALLOW, call, n, args);
+}
+
+/* The vsyscall page: guest code that found its way into 64-bit mode can call
+ * it, and the host then makes these three without PTRACE_SYSEMU having a say.
+ * A signal stops it, as any other call of guest code; to kill the process would
+ * let a guest program end its kernel. */
+static void stop_vsyscalls(scmp_filter_ctx ctx)
+{
+	add_rule(ctx, SCMP_ACT_TRAP, SCMP_SYS(gettimeofday), 0, NULL);
+	add_rule(ctx, SCMP_ACT_TRAP, SCMP_SYS(time), 0, NULL);
+	add_rule(ctx, SCMP_ACT_TRAP, SCMP_SYS(getcpu), 0, NULL);
 }
 
 static void add_rules(scmp_filter_ctx ctx)
@@ -50,6 +67,7 @@ static void add_rules(scmp_filter_ctx ctx)
 	allow(ctx, SCMP_SYS(modify_ldt), 0, NULL);
 	allow(ctx, SCMP_SYS(exit), 0, NULL);
 	allow(ctx, SCMP_SYS(exit_group), 0, NULL);
+	stop_vsyscalls(ctx);
 }
 
 /*
