@@ -187,6 +187,10 @@ def jailed(pid):
         status = dict(line.split(":", 1) for line in f)
     say(status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1",
         "it runs behind a filter of system calls")
+    with open(f"/proc/{pid}/limits", encoding="ascii") as f:
+        limits = {line[:26].strip(): line[26:].split()[1] for line in f if line[26:27] != "S"}
+    say(int(limits["Max data size"]) <= 1 << 30 and int(limits["Max open files"]) <= 2048,
+        "its memory and sockets are limited")
 
 
 def main():

@@ -34,6 +34,8 @@
 #define TIMERS 8
 #define FRAMES_AT_ONCE 64
 #define FULL_MS 20	/* a guest that takes nothing for so long loses the frame */
+#define SOCKETS_MAX 2048	/* one for each connection of the guest */
+#define MEMORY_MAX (1ul << 30)	/* bytes; a connection buffers some 256 KiB */
 #define RESOLVER "/etc/resolv.conf"
 
 struct timer {
@@ -301,6 +303,21 @@ static void lock_calls(void)
 	seccomp_release(filter);
 }
 
+/* The stack itself bounds neither the fragments it keeps nor its sockets.  A
+ * guest that fills this loses its network, not its host's memory. */
+static void limit(__rlimit_resource_t what, rlim_t most)
+{
+	struct rlimit now;
+
+	if (getrlimit(what, &now) != 0)
+		give_up("cannot ask for the limits of the network process");
+	if (now.rlim_max > most)
+		now.rlim_max = most;
+	now.rlim_cur = now.rlim_max;
+	if (setrlimit(what, &now) != 0)
+		give_up("cannot limit the network process");
+}
+
 /* --- the start --------------------------------------------------------------------------- */
 
 static struct in_addr dotted(const char *text)
@@ -335,7 +352,6 @@ int main(int argc, char **argv)
 {
 	static struct stack stack;
 	struct user_net_spec spec;
-	struct rlimit files;
 	SlirpConfig config = {
 		.version = 4, .in_enabled = true,
 		.vnetwork = dotted("10.0.2.0"), .vnetmask = dotted("255.255.255.0"),
@@ -351,11 +367,8 @@ int main(int argc, char **argv)
 	wrong = user_net_parse(argv[1], &spec);
 	if (wrong)
 		give_up(wrong);
-	/* A socket for every connection of the guest. */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max < 65536 ? files.rlim_max : 65536;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	limit(RLIMIT_NOFILE, SOCKETS_MAX);
+	limit(RLIMIT_DATA, MEMORY_MAX);
 	signal(SIGPIPE, SIG_IGN);
 	config.restricted = spec.restricted;
 	stack.slirp = slirp_new(&config, &callbacks, &stack);
