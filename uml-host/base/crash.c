@@ -26,15 +26,26 @@ static void put(const char *text)
 		return;
 }
 
+/* At least `digits` of them, at most 16. */
+static void put_digits(uint64_t value, int digits)
+{
+	char text[19];
+	char *at = text + sizeof(text) - 1;
+
+	*at = '\0';
+	do {
+		*--at = "0123456789abcdef"[value & 15];
+		value >>= 4;
+	} while (--digits > 0 || value);
+	*--at = 'x';
+	*--at = '0';
+	put(at);
+}
+
+/* One below the other: all alike. */
 static void put_hex(uint64_t value)
 {
-	char text[19] = "0x";
-	int i;
-
-	for (i = 0; i < 16; i++)
-		text[2 + i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
-	text[18] = '\0';
-	put(text);
+	put_digits(value, 16);
 }
 
 static struct {
@@ -56,16 +67,7 @@ void crash_text(const char *text)
 
 void crash_hex(uint64_t value)
 {
-	char text[19];
-	char *at = text + sizeof(text) - 1;
-
-	*at = '\0';
-	do
-		*--at = "0123456789abcdef"[value & 15];
-	while (value >>= 4);
-	*--at = 'x';
-	*--at = '0';
-	put(at);
+	put_digits(value, 1);
 }
 
 static void put_system(void)
