@@ -564,6 +564,7 @@ int machine_run(struct machine *m, struct log *log)
 		.notify = on_notify, .port = on_port, .mmio = on_mmio, .initialised = on_initialised,
 		.stop = should_stop,
 	};
+
 	m->log = log;
 	if (log) {
 		log_set_memory(log, read_memory, m->guest);

@@ -161,11 +161,6 @@ void engine_set_timer(struct engine *e, uint64_t deadline)
 		die_errno("cannot set a timer");
 }
 
-/*
- * Tour 20: That kernel believes it is in ring 1.  It is in ring 3, in 32-bit
- * compatibility mode, in a host process whose low 4 GiB are all its own: its
- * integer registers are the processor's, CS is the host's flat 0x23.
- */
 /* The processor lets ring 3 load DS, ES, FS and GS with any privilege level
  * requested; ptrace takes only 3, which names the same segment, and 0. */
 static uint16_t host_selector(uint16_t selector)
@@ -173,6 +168,11 @@ static uint16_t host_selector(uint16_t selector)
 	return (selector & ~3u) ? selector | 3u : 0;
 }
 
+/*
+ * Tour 20: That kernel believes it is in ring 1.  It is in ring 3, in 32-bit
+ * compatibility mode, in a host process whose low 4 GiB are all its own: its
+ * integer registers are the processor's, CS is the host's flat 0x23.
+ */
 /* Registers of the guest as the host processor needs them.  CS is always the
  * host's own flat compatibility segment. */
 static void registers_in(const struct engine_vcpu *v, struct user_regs_struct *r)

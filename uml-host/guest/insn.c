@@ -24,10 +24,6 @@ uint32_t guest_operand(const struct guest *g, const struct insn *i)
 
 /* --- IRET -------------------------------------------------------------------- */
 
-/*
- * Tour 230: And the way out of a handler.  The processor will not return to a ring-1
- * selector from ring 3, so it faults, and we do what it would not.
- */
 /* Words of the frame from `word` on, as the current ring may read them.  False:
  * the guest sees a fault, or its page is there on the next try. */
 static bool read_frame(struct guest *g, uint32_t *frame, uint32_t word, uint32_t words)
@@ -55,6 +51,10 @@ static bool is_code(const struct guest *g, uint16_t cs)
 	return cs == LGUEST_USER_CS || (cs == LGUEST_KERNEL_CS && guest_cpl(g) == CPL_KERNEL);
 }
 
+/*
+ * Tour 230: And the way out of a handler.  The processor will not return to a ring-1
+ * selector from ring 3, so it faults, and we do what it would not.
+ */
 /* ABI 5.6.  Always faults at ring 3 for the selectors of a guest, so every way
  * out of the guest kernel comes by here. */
 static void iret(struct guest *g)

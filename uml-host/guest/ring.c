@@ -41,6 +41,6 @@ void guest_drain_ring(struct guest *g)
 			return;
 	}
 	/* What is found next was written after this. */
-	if (g->trace_kinds & 1u << EVENT_HCALL)
+	if (trace_wants(g, EVENT_HCALL))
 		g->lg.ring_empty_ns = engine_clock_ns();
 }

@@ -12,14 +12,16 @@
 #include "engine/clock.h"
 #include "guest/guest.h"
 
+/* The owner may change what is wanted at any moment, from another thread. */
 bool trace_wants_row(const struct guest *g, unsigned int row)
 {
-	return (g->trace_kinds & 1u << EVENT_HCALL) && (g->trace_rows >> row & 1);
+	return trace_wants(g, EVENT_HCALL) &&
+	       (__atomic_load_n(&g->trace_rows, __ATOMIC_RELAXED) >> row & 1);
 }
 
 bool trace_wants(const struct guest *g, enum event_kind kind)
 {
-	return g->trace_kinds >> kind & 1;
+	return __atomic_load_n(&g->trace_kinds, __ATOMIC_RELAXED) >> kind & 1;
 }
 
 struct guest_event *trace_begin(struct guest *g, enum event_kind kind)
