@@ -185,7 +185,8 @@ static _Noreturn void become(const char *path, const char *text, int fd, pid_t p
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* A group of its own: Ctrl-C at the terminal is the guest's affair. */
 	setpgid(0, 0);
-	if (getppid() == parent && dup2(fd, STDIN_FILENO) == STDIN_FILENO)
+	if (getppid() == parent && dup2(fd, STDIN_FILENO) == STDIN_FILENO &&
+	    close_range(STDERR_FILENO + 1, ~0U, 0) == 0)
 		execve(path, argv, environment);
 	_exit(127);
 }

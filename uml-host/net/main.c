@@ -6,36 +6,27 @@
  *
  * Frames are a hostile guest's, and so is this process once a mistake in the
  * stack lets them in.  It has nothing of the guest or of the supervisor but
- * that socket, may read no file but the resolver's configuration (Landlock,
- * where the host has it), and may make no system call but those below: no
- * processes, no programs, no signals to others, no files to write.
+ * that socket, and locks itself in before the first frame (sandbox/net.c).
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/landlock.h>
 #include <poll.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <slirp/libslirp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "device/user_net.h"
+#include "sandbox/sandbox.h"
 
 #define GUESTS_FD STDIN_FILENO
 #define TIMERS 8
 #define FRAMES_AT_ONCE 64
 #define FULL_MS 20	/* a guest that takes nothing for so long loses the frame */
-#define SOCKETS_MAX 2048	/* one for each connection of the guest */
-#define MEMORY_MAX (1ul << 30)	/* bytes; a connection buffers some 256 KiB */
 #define RESOLVER "/etc/resolv.conf"
 
 struct timer {
@@ -234,90 +225,6 @@ static void loop(struct stack *s)
 	}
 }
 
-/* --- the jail --------------------------------------------------------------------------- */
-
-/* No file but the resolver's.  A host without Landlock has the filter below. */
-static void lock_files(void)
-{
-	const struct landlock_ruleset_attr all = {
-		.handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-				     LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
-	};
-	struct landlock_path_beneath_attr resolver = {
-		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
-	};
-	int rules = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
-
-	if (rules < 0)
-		return;
-	resolver.parent_fd = open(RESOLVER, O_PATH | O_CLOEXEC);
-	if (resolver.parent_fd >= 0) {
-		syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &resolver, 0);
-		close(resolver.parent_fd);
-	}
-	if (syscall(SYS_landlock_restrict_self, rules, 0) != 0)
-		give_up("cannot shut the network process off from files");
-	close(rules);
-}
-
-static void lock_calls(void)
-{
-	static const int allowed[] = {
-		/* sockets; which kinds, below */
-		SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect),
-		SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(getsockopt),
-		SCMP_SYS(listen), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
-		SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
-		SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(read), SCMP_SYS(write),
-		SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(fcntl),
-		/* memory, time, the end */
-		SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap),
-		SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
-		SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
-		SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn), SCMP_SYS(exit),
-		SCMP_SYS(exit_group),
-		/* the resolver's configuration; opening, below */
-		SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lseek),
-	};
-	static const int families[] = { AF_INET, AF_INET6 };
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int failed = !filter;
-	size_t i;
-
-	for (i = 0; !failed && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (i = 0; !failed && i < 2; i++)
-		failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-					  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
-	/* How many bytes wait (FIONREAD), and not to wait (FIONBIO). */
-	failed = failed ||
-		 seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				  SCMP_A1(SCMP_CMP_EQ, 0x541b)) ||
-		 seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				  SCMP_A1(SCMP_CMP_EQ, 0x5421)) ||
-		 seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-				  SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, 0)) ||
-		 seccomp_load(filter);
-	if (failed)
-		give_up("cannot filter the system calls of the network process");
-	seccomp_release(filter);
-}
-
-/* The stack itself bounds neither the fragments it keeps nor its sockets.  A
- * guest that fills this loses its network, not its host's memory. */
-static void limit(__rlimit_resource_t what, rlim_t most)
-{
-	struct rlimit now;
-
-	if (getrlimit(what, &now) != 0)
-		give_up("cannot ask for the limits of the network process");
-	if (now.rlim_max > most)
-		now.rlim_max = most;
-	now.rlim_cur = now.rlim_max;
-	if (setrlimit(what, &now) != 0)
-		give_up("cannot limit the network process");
-}
-
 /* --- the start --------------------------------------------------------------------------- */
 
 static struct in_addr dotted(const char *text)
@@ -367,19 +274,15 @@ int main(int argc, char **argv)
 	wrong = user_net_parse(argv[1], &spec);
 	if (wrong)
 		give_up(wrong);
-	limit(RLIMIT_NOFILE, SOCKETS_MAX);
-	limit(RLIMIT_DATA, MEMORY_MAX);
 	signal(SIGPIPE, SIG_IGN);
 	config.restricted = spec.restricted;
 	stack.slirp = slirp_new(&config, &callbacks, &stack);
 	if (!stack.slirp)
 		give_up("the TCP/IP stack does not start");
 	forward(stack.slirp, &spec);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		give_up("cannot give up privileges");
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	lock_files();
-	lock_calls();
+	wrong = sandbox_enter_net(RESOLVER);
+	if (wrong)
+		give_up(wrong);
 	if (send(GUESTS_FD, USER_NET_READY, strlen(USER_NET_READY), MSG_NOSIGNAL) < 0)
 		return 1;
 	loop(&stack);

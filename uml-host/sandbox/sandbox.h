@@ -21,4 +21,12 @@
  */
 size_t sandbox_stub_filter(struct sock_filter *program, size_t max);
 
+/*
+ * Locks the calling process in for good: limits of memory and sockets,
+ * no_new_privs, no file but `readable` (by Landlock, where the host has it), and
+ * no system call but those that ordinary Internet sockets, memory and time take.
+ * Returns NULL, or one line that says what could not be done.
+ */
+const char *sandbox_enter_net(const char *readable);
+
 #endif
