@@ -33,6 +33,9 @@ void virtio_open(void)
 	uint32_t ram = virtio_ram(), at;
 
 	CHECK(ram >= 8u << 20);
+	gdt_load();
+	idt_load();
+	lguest_data.blocked_interrupts = ~0u;
 	tables_init(&tables);
 	for (at = ram; at < ram + BEHIND_RAM; at += 4096)
 		behind[(at >> 22) - (ram >> 22)][at >> 12 & 1023] =

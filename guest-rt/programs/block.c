@@ -206,9 +206,6 @@ static void full(void)
 
 int guest_main(void)
 {
-	gdt_load();
-	idt_load();
-	lguest_data.blocked_interrupts = ~0u;
 	virtio_open();
 	CHECK(virtio_find(&block, VIRTIO_ID_BLOCK, 0));
 	virtio_start(&block, VIRTIO_FEATURE(VIRTIO_BLOCK_F_BARRIER) |

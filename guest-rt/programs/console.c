@@ -110,9 +110,6 @@ static void input(void)
 
 int guest_main(void)
 {
-	gdt_load();
-	idt_load();
-	lguest_data.blocked_interrupts = ~0u;
 	printf("early\n");
 	virtio_open();
 	CHECK(virtio_find(&console, VIRTIO_ID_CONSOLE, 0));

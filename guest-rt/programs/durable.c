@@ -22,9 +22,6 @@ int guest_main(void)
 {
 	uint32_t number, sectors, i;
 
-	gdt_load();
-	idt_load();
-	lguest_data.blocked_interrupts = ~0u;
 	virtio_open();
 	CHECK(virtio_find(&block, VIRTIO_ID_BLOCK, 0));
 	virtio_start(&block, VIRTIO_FEATURE(VIRTIO_BLOCK_F_BARRIER) |

@@ -240,11 +240,8 @@ static void programs(void)
 
 int guest_main(void)
 {
-	gdt_load();
-	idt_load();
-	lguest_data.blocked_interrupts = ~0u;
-	trap_set_handler(14, on_fault);
 	virtio_open();
+	trap_set_handler(14, on_fault);
 	CHECK(virtio_find(&console, VIRTIO_ID_CONSOLE, 0));
 	CHECK(console.common && !(console.common & 0xfff));
 	virtio_reset(&console);

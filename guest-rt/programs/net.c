@@ -229,9 +229,6 @@ int guest_main(void)
 {
 	uint16_t i;
 
-	gdt_load();
-	idt_load();
-	lguest_data.blocked_interrupts = ~0u;
 	if (guest_option("user")) {
 		host_ip = 0x0a000202;
 		our_ip = 0x0a00020f;

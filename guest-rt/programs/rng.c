@@ -23,9 +23,6 @@ int guest_main(void)
 {
 	unsigned int i, differ = 0;
 
-	gdt_load();
-	idt_load();
-	lguest_data.blocked_interrupts = ~0u;
 	virtio_open();
 	CHECK(virtio_find(&rng, VIRTIO_ID_RNG, 0));
 	CHECK(!virtio_find(&(struct virtio_device){ 0 }, VIRTIO_ID_RNG, 1));

@@ -56,8 +56,9 @@ struct virtio_device {
 
 /* --- virtio.c ------------------------------------------------------------------- */
 
-/* Maps kernel memory, the bus page and the PCI registers 1:1 and decides for a
- * transport: PCI in F or with the word "pci" on the command line. */
+/* Loads GDT and IDT, blocks all interrupts, maps kernel memory, the bus page and
+ * the PCI registers 1:1 and decides for a transport: PCI in F or with the word
+ * "pci" on the command line. */
 void virtio_open(void);
 /* The tables virtio_open made. */
 struct page_tables *virtio_tables(void);
