@@ -32,6 +32,8 @@ _uml_host_values() {
 	--simulate-vmcall) echo host sigill sigsegv silent ;;
 	--abi) echo auto Z "Z'" A S B C D E F ;;
 	--cpu) echo auto none ;;
+	--engine) echo ptrace direct ;;
+	--isolation) echo full none ;;
 	-o | --output | --symbols | --initrd | --block) echo FILE ;;
 	esac
 }

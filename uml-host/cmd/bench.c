@@ -93,7 +93,7 @@ static double run_once(const struct options *bench, const struct way *way,
 	machine_set_console(m, on_console, &console);
 	machine_load(m);
 	if (floor_ns)
-		*floor_ns = (double)engine_floor_ns(machine_engine(m), bench->rounds);
+		*floor_ns = (double)machine_floor_ns(m, bench->rounds);
 	if (machine_run(m, log) != STATUS_POWEROFF ||
 	    sscanf(console.text, "BENCH %*s %llu", &cycles) != 1)
 		die("the benchmark guest did not finish: %.*s", (int)console.n, console.text);
@@ -228,7 +228,7 @@ static bool vmcall_faults(const struct options *bench)
 	o.mem_bytes = 1 << 20;
 	m = machine_open(&o);
 	machine_open_engine(m);
-	faults = engine_vmcall(machine_engine(m)) != VMCALL_SILENT;
+	faults = machine_vmcall(m) != VMCALL_SILENT;
 	machine_close(m);
 	return faults;
 }

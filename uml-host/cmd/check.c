@@ -46,8 +46,8 @@ static void try_engine(struct trial *trial)
 	struct machine *m = machine_open(&o);
 
 	machine_open_engine(m);
-	trial->vmcall = (int)engine_vmcall(machine_engine(m));
-	trial->floor_ns = engine_floor_ns(machine_engine(m), 2000);
+	trial->vmcall = (int)machine_vmcall(m);
+	trial->floor_ns = machine_floor_ns(m, 2000);
 	trial->ran = true;
 	machine_close(m);
 }

@@ -3,6 +3,10 @@
  * Putting a guest together and taking it apart again.  Guest state and guest
  * memory are two memory files mapped side by side, so that the distance between
  * them is the same in every process that maps both.
+ *
+ * With the ptrace engine the guest's state is the supervisor's alone.  With the
+ * direct engine it is the monitor's, and what everything here looks at is a
+ * copy that was checked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +25,7 @@
 #include "cmd/dump.h"
 #include "cmd/machine.h"
 #include "device/device.h"
+#include "direct/direct.h"
 #include "engine/clock.h"
 
 /* Above RAM: the device page and its rings (ABI 3.1). */
@@ -29,10 +34,13 @@
 
 struct machine {
 	const struct options *options;
-	struct guest *guest;
+	struct guest *guest;	/* what we look at */
+	struct guest *shared;	/* what the guest runs on; the same with --engine=ptrace */
+	uint8_t *ram;
 	size_t guest_bytes, ram_bytes;	/* mapped sizes */
 	int guest_fd, ram_fd;
-	struct engine *engine;
+	struct engine *engine;	/* one of these two, once it is started */
+	struct direct *direct;
 	struct log *log;
 	struct device_bus *bus;	/* NULL: no devices, as for the benchmark */
 	struct terminal terminal;
@@ -114,7 +122,14 @@ struct machine *machine_open(const struct options *o)
 		 MAP_SHARED | MAP_FIXED, m->ram_fd, 0) == MAP_FAILED)
 		die_errno("cannot map %llu MiB of guest memory",
 			  (unsigned long long)(o->mem_bytes >> 20));
-	m->guest = (struct guest *)base;
+	m->guest = m->shared = (struct guest *)base;
+	m->ram = (uint8_t *)base + m->guest_bytes;
+	if (o->engine == ENGINE_DIRECT) {
+		m->guest = mmap(NULL, sizeof(struct guest), PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (m->guest == MAP_FAILED)
+			die("out of memory");
+	}
 	crash_set_note(tell_last_stops, m);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->ended, NULL);
@@ -122,12 +137,7 @@ struct machine *machine_open(const struct options *o)
 }
 
 struct guest *machine_guest(struct machine *m) { return m->guest; }
-struct engine *machine_engine(struct machine *m) { return m->engine; }
-
-uint8_t *machine_ram(struct machine *m)
-{
-	return (uint8_t *)m->guest + m->guest_bytes;
-}
+uint8_t *machine_ram(struct machine *m) { return m->ram; }
 
 void machine_set_console(struct machine *m,
 			 void (*console)(void *ctx, const uint8_t *text, uint32_t len),
@@ -145,6 +155,18 @@ static size_t fetch(void *owner, unsigned int space, uint32_t va, void *buf, siz
 	return guest_view_read(owner, va, buf, (uint32_t)len);
 }
 
+static void open_direct(struct machine *m)
+{
+	const struct direct_config config = {
+		.own = m->guest, .shared = m->shared,
+		.guest_fd = m->guest_fd, .ram_fd = m->ram_fd,
+		.guest_bytes = m->guest_bytes, .ram_bytes = m->ram_bytes,
+		.cpu = m->options->cpu, .simulate = m->options->simulate,
+	};
+
+	m->direct = direct_open(&config);
+}
+
 void machine_open_engine(struct machine *m)
 {
 	const struct engine_config config = {
@@ -156,13 +178,54 @@ void machine_open_engine(struct machine *m)
 		.fetch = fetch, .owner = m->guest,
 	};
 
-	m->engine = engine_open(&config);
+	if (m->options->engine == ENGINE_DIRECT)
+		open_direct(m);
+	else
+		m->engine = engine_open(&config);
+}
+
+static void close_engine(struct machine *m)
+{
+	if (m->direct)
+		direct_close(m->direct);
+	if (m->engine)
+		engine_close(m->engine);
+}
+
+static void kick(struct machine *m)
+{
+	if (m->direct)
+		direct_kick(m->direct);
+	else
+		engine_kick(m->engine);
+}
+
+enum vmcall_behaviour machine_vmcall(const struct machine *m)
+{
+	return m->direct ? direct_vmcall(m->direct) : engine_vmcall(m->engine);
+}
+
+uint64_t machine_floor_ns(struct machine *m, unsigned int rounds)
+{
+	return m->direct ? direct_floor_ns(m->direct, rounds) : engine_floor_ns(m->engine, rounds);
+}
+
+static const struct engine_counters *counters(const struct machine *m)
+{
+	return m->direct ? direct_counters(m->direct) : engine_counters(m->engine);
+}
+
+static enum view_layout view_layout(const struct options *o)
+{
+	if (o->engine == ENGINE_PTRACE)
+		return VIEWS_PER_TABLE;
+	return o->isolation == ISOLATION_NONE ? VIEWS_ONE : VIEWS_ONE_KERNEL;
 }
 
 /* Sites must be found before they run where vmcall does not fault. */
 static enum rewrite_mode rewrite_mode(const struct machine *m)
 {
-	bool silent = engine_vmcall(m->engine) == VMCALL_SILENT;
+	bool silent = machine_vmcall(m) == VMCALL_SILENT;
 
 	if (!m->options->rewrite_given)
 		return silent ? REWRITE_EAGER : REWRITE_PATCH;
@@ -196,13 +259,14 @@ void machine_load(struct machine *m)
 	m->setup = (struct guest_setup){
 		.mem_bytes = (uint32_t)o->mem_bytes,
 		.spare_pages = SPARE_PAGES,
-		.ram_offset = (int64_t)m->guest_bytes,
+		.ram_offset = (const uint8_t *)m->ram - (const uint8_t *)m->guest,
+		.views = view_layout(o),
 		.entry = result.entry,
 		.initrd_bytes = result.initrd_bytes,
 		.gens = o->gens,
 		.tamper = &o->tamper,
 	};
-	if (!m->engine) {
+	if (!m->engine && !m->direct) {
 		machine_open_engine(m);
 		m->setup.tsc_khz = engine_tsc_khz();
 	}
@@ -216,14 +280,14 @@ void machine_load(struct machine *m)
 	guest_init(m->guest, &m->setup);
 	if (o->verbose)
 		warn("%s: entry 0x%x, %u MiB, vmcall: %s", o->image, result.entry,
-		     m->setup.mem_bytes >> 20, vmcall_behaviour_name(engine_vmcall(m->engine)));
+		     m->setup.mem_bytes >> 20, vmcall_behaviour_name(machine_vmcall(m)));
 }
 
 /* --- the owner of the run loop --------------------------------------------------- */
 
 static size_t read_memory(void *guest, uint32_t address, void *to, size_t len)
 {
-	return guest_view_read(guest, address, to, (uint32_t)len);
+	return guest_read_virtual(guest, address, to, (uint32_t)len);
 }
 
 static void set_wants(struct machine *m)
@@ -233,6 +297,8 @@ static void set_wants(struct machine *m)
 	/* The vCPU thread may be reading them. */
 	__atomic_store_n(&m->guest->trace_rows, wants.rows, __ATOMIC_RELAXED);
 	__atomic_store_n(&m->guest->trace_kinds, wants.kinds, __ATOMIC_RELAXED);
+	if (m->direct)
+		direct_set_trace(m->direct, wants.rows, wants.kinds);
 }
 
 _Static_assert(BUS_NAME == sizeof(((struct guest_event *)0)->device), "a name fits");
@@ -303,8 +369,9 @@ static void raise_irq(void *context, unsigned int irq)
 {
 	struct machine *m = context;
 
-	guest_raise_irq(m->guest, irq);
-	engine_kick(m->engine);
+	/* Set from any thread, read by whoever runs the guest. */
+	guest_raise_irq(m->shared, irq);
+	kick(m);
 }
 
 static void leave(void *context)
@@ -315,7 +382,7 @@ static void leave(void *context)
 	if (m->log)
 		log_give_up(m->log);
 	bus_unblock(m->bus);
-	engine_kick(m->engine);
+	kick(m);
 }
 
 void machine_request_stats(struct machine *m)
@@ -325,7 +392,7 @@ void machine_request_stats(struct machine *m)
 		return;
 	}
 	atomic_store(&m->wants_stats, true);
-	engine_kick(m->engine);
+	kick(m);
 }
 
 static void show_stats(void *context)
@@ -443,7 +510,7 @@ static void *timeout_main(void *arg)
 			log_give_up(m->log);
 		if (m->bus)
 			bus_unblock(m->bus);
-		engine_kick(m->engine);
+		kick(m);
 	}
 	pthread_mutex_unlock(&m->lock);
 	return NULL;
@@ -510,7 +577,7 @@ static const char *const stop_name[NR_STOPS] = { STOP_LIST(STOP_NAME) };
 static void print_stats(const struct machine *m)
 {
 	const struct guest_stats *s = &m->guest->stats;
-	const struct engine_counters *e = engine_counters(m->engine);
+	const struct engine_counters *e = counters(m);
 	uint64_t ran = engine_clock_ns() - s->started_ns;
 	int i;
 
@@ -557,6 +624,12 @@ static int finish(struct machine *m)
 	}
 }
 
+/* Does the log look at the guest's memory, so that it must not go on meanwhile? */
+static bool looks_at_memory(const struct machine *m)
+{
+	return m->log && (m->options->stacks || m->options->log.verbose);
+}
+
 int machine_run(struct machine *m, struct log *log)
 {
 	const struct guest_owner owner = {
@@ -573,7 +646,10 @@ int machine_run(struct machine *m, struct log *log)
 	start_timeout(m);
 	for (;;) {
 		set_wants(m);
-		guest_run(m->guest, m->engine, &owner);
+		if (m->direct)
+			direct_run(m->direct, &owner, looks_at_memory(m));
+		else
+			guest_run(m->guest, m->engine, &owner);
 		if (m->guest->end != END_RESTART || m->options->no_reboot)
 			break;
 		if (m->bus)
@@ -592,10 +668,11 @@ void machine_close(struct machine *m)
 	if (m->bus)
 		bus_destroy(m->bus);
 	terminal_restore(&m->terminal);
-	if (m->engine)
-		engine_close(m->engine);
+	close_engine(m);
 	crash_set_note(NULL, NULL);
-	munmap(m->guest, m->guest_bytes + m->ram_bytes);
+	if (m->guest != m->shared)
+		munmap(m->guest, sizeof(struct guest));
+	munmap(m->shared, m->guest_bytes + m->ram_bytes);
 	close(m->guest_fd);
 	close(m->ram_fd);
 	pthread_mutex_destroy(&m->lock);

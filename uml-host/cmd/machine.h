@@ -23,6 +23,11 @@ void machine_load(struct machine *m);
 
 /* Starts the engine alone, for measurements; machine_load() does it too. */
 void machine_open_engine(struct machine *m);
+/* What vmcall does here: the measured value, or the simulated one. */
+enum vmcall_behaviour machine_vmcall(const struct machine *m);
+/* The engine's floor: ns of one bare stop and resume, the mean of `rounds`.
+ * Before anything has run. */
+uint64_t machine_floor_ns(struct machine *m, unsigned int rounds);
 
 /* Runs it to its end, restarting it where it asks for that.  `log` may be NULL.
  * Returns the exit status. */
@@ -35,7 +40,6 @@ void machine_request_stats(struct machine *m);
 void machine_close(struct machine *m);
 
 struct guest *machine_guest(struct machine *m);
-struct engine *machine_engine(struct machine *m);
 /* Guest-physical 0 in this process, and how many bytes are RAM. */
 uint8_t *machine_ram(struct machine *m);
 /* Early console text goes there instead of stdout. */

@@ -205,6 +205,24 @@ static void set_stats_every(struct options *o, const char *v)
 	o->log.stats_every_ns = (uint64_t)(seconds * 1e9);
 }
 
+static void set_engine(struct options *o, const char *v)
+{
+	static const char *const engines[] = {
+		[ENGINE_PTRACE] = "ptrace", [ENGINE_DIRECT] = "direct",
+	};
+
+	o->engine = (enum engine_kind)WORD("--engine", v, engines);
+}
+
+static void set_isolation(struct options *o, const char *v)
+{
+	static const char *const kinds[] = {
+		[ISOLATION_FULL] = "full", [ISOLATION_NONE] = "none",
+	};
+
+	o->isolation = (enum isolation)WORD("--isolation", v, kinds);
+}
+
 static void set_simulate(struct options *o, const char *v)
 {
 	static const char *const hosts[] = {
@@ -330,6 +348,8 @@ static const struct option_row table[] = {
 	{ 0, "timeout", "SECONDS", GUESTS, "end the guest after that time, with status 124", set_timeout },
 	{ 0, "abi", "GEN", GUESTS, "of the guest: auto, Z, Z', A, S, B, C, D, E or F", set_abi },
 	{ 0, "rewrite", "HOW", GUESTS, "vmcall sites: patch, emulate or eager", set_rewrite },
+	{ 0, "engine", "NAME", GUESTS | SUB_BENCH, "ptrace (default) or direct: faster, see SECURITY", set_engine },
+	{ 0, "isolation", "HOW", GUESTS | SUB_BENCH, "with direct: full, or none between guest programs", set_isolation },
 	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "as if vmcall were sigill, sigsegv or silent", set_simulate },
 	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=...", set_inject },
@@ -569,7 +589,11 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 	/* So that a whole test run can be on another kind of host. */
 	if (getenv("UML_HOST_SIMULATE_VMCALL"))
 		set_simulate(o, getenv("UML_HOST_SIMULATE_VMCALL"));
+	if (getenv("UML_HOST_ENGINE"))
+		set_engine(o, getenv("UML_HOST_ENGINE"));
 	parse_options(o, sub, argc, argv);
+	if (o->isolation == ISOLATION_NONE && o->engine != ENGINE_DIRECT)
+		usage_error("--isolation=none is for --engine=direct");
 	o->log.trace = o->trace;
 	argc -= optind;
 	argv += optind;

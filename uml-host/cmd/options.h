@@ -17,6 +17,15 @@
 
 /* Guests have at most this: the top of the address space is the host's. */
 #define OPTIONS_MAX_MEM (4080ull << 20)
+/* Who runs guest code. */
+enum engine_kind { ENGINE_PTRACE, ENGINE_DIRECT };
+
+/* What keeps guest programs from the guest kernel's memory, and from each other's. */
+enum isolation {
+	ISOLATION_FULL,	/* address spaces of their own */
+	ISOLATION_NONE,	/* nothing: for guests whose every program is trusted */
+};
+
 #define OPTIONS_DEFAULT_MEM (64ull << 20)
 
 struct options {
@@ -39,6 +48,8 @@ struct options {
 	unsigned int devices;
 	bool verbose;
 	bool stats;
+	enum engine_kind engine;
+	enum isolation isolation;
 	enum vmcall_behaviour simulate;
 	bool json;		/* bench */
 	unsigned int rounds;	/* bench: hypercalls per run */

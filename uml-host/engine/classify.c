@@ -15,6 +15,7 @@
 #include "base/die.h"
 #include "engine/decode.h"
 #include "engine/ptrace.h"
+#include "engine/vmcall.h"
 
 /* With PTRACE_O_TRACESYSGOOD a system-call stop is told from a SIGTRAP. */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
@@ -242,32 +243,6 @@ static void syscall_stop(struct engine *e, const struct user_regs_struct *regs)
 	v->exit.software = true;
 }
 
-/* Makes `vmcall` look as on the host that is simulated.  Tests run on every
- * kind of host this way. */
-static void simulate_vmcall(struct engine *e)
-{
-	struct engine_vcpu *v = e->config.vcpu;
-	struct engine_exit *x = &v->exit;
-
-	if (!e->config.simulate || x->kind != ENGINE_EXIT_TRAP ||
-	    (x->vector != VECTOR_UD && x->vector != VECTOR_GP) ||
-	    x->insn_len < 3 || memcmp(x->insn, "\x0f\x01\xc1", 3) != 0)
-		return;
-	switch (e->config.simulate) {
-	case VMCALL_SIGILL:
-		x->vector = VECTOR_UD;
-		break;
-	case VMCALL_SIGSEGV:
-		x->vector = VECTOR_GP;
-		break;
-	default:
-		/* What KVM does for a caller outside ring 0. */
-		v->regs.eax = (uint32_t)-1;
-		v->regs.eip += 3;
-		x->kind = ENGINE_EXIT_KICK;
-	}
-}
-
 /*
  * Tour 50: The processor refuses vmcall in ring 3, and the kernel makes a signal of it.
  * Here a signal and the bytes at EIP become again what the processor had to
@@ -308,5 +283,5 @@ void classify_stop(struct engine *e, struct stub *stub, int signal,
 		x->kind = ENGINE_EXIT_KICK;
 		atomic_store(&e->kicked, false);
 	}
-	simulate_vmcall(e);
+	vmcall_simulate(e->config.simulate, e->config.vcpu);
 }

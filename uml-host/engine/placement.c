@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which host CPU a guest runs on.  Supervisor and stubs share one: a ptrace
- * round trip costs 10 us there and 58 us across two CPUs, and the scheduler
- * left alone spreads the pair.
+ * Which host CPU a guest runs on.  Its supervisor and the processes that run guest
+ * code share one: a ptrace round trip costs 10 us there and 58 us across two
+ * CPUs, and the scheduler left alone spreads the pair.
  *
  * With --cpu=auto the start is where the kernel put us, and a thread watches
  * whether the guest has to wait for its CPU while another one idles; then the
@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@
 
 #include "base/die.h"
 #include "engine/clock.h"
-#include "engine/ptrace.h"
+#include "engine/engine.h"
+#include "engine/placement.h"
 
 #define LOOK_NS 100000000	/* how often the thread looks */
 #define SAMPLE_NS 40000000	/* over which idle time is measured */
@@ -31,23 +33,23 @@
 #define IDLE_PERCENT 60
 #define MAX_CPUS 1024
 
-static void pin(struct engine *e, int cpu)
+static void pin(struct placement *p, int cpu)
 {
 	cpu_set_t set;
-	int i;
+	unsigned int i;
 
 	CPU_ZERO(&set);
 	CPU_SET((size_t)cpu, &set);
-	/* A stub that starts at this moment inherits the old CPU and is set
+	/* A process that starts at this moment inherits the old CPU and is set
 	 * right at the next move; until then it is only slower. */
-	for (i = 0; i < ENGINE_MAX_SPACES; i++) {
-		pid_t pid = e->stub[i].pid;
+	for (i = 0; i < p->processes; i++) {
+		pid_t pid = p->process(p->owner, i);
 
 		if (pid > 0)
 			sched_setaffinity(pid, sizeof(set), &set);
 	}
-	sched_setaffinity(e->vcpu_tid, sizeof(set), &set);
-	e->cpu = cpu;
+	sched_setaffinity(p->vcpu_tid, sizeof(set), &set);
+	p->cpu = cpu;
 }
 
 /* Nanoseconds a task has waited for a CPU so far (second word of schedstat). */
@@ -64,17 +66,17 @@ static uint64_t waited(const char *path)
 	return wait;
 }
 
-static uint64_t guest_waited(struct engine *e)
+static uint64_t guest_waited(struct placement *p)
 {
-	pid_t stub = atomic_load(&e->running);
+	pid_t pid = p->running(p->owner);
 	char path[64];
 	uint64_t ns;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", (int)e->vcpu_tid);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", (int)p->vcpu_tid);
 	ns = waited(path);
-	if (stub <= 0)
-		stub = e->stub[0].pid;
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)stub);
+	if (pid <= 0)
+		pid = p->process(p->owner, 0);
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
 	return ns + waited(path);
 }
 
@@ -116,7 +118,7 @@ static int lock_moves(void)
 }
 
 /* Sleeps, or returns true at once when the engine closes. */
-static bool closing_within(struct engine *e, uint64_t ns)
+static bool closing_within(struct placement *p, uint64_t ns)
 {
 	uint64_t deadline = engine_clock_ns() + ns;
 	struct timespec until = {
@@ -125,13 +127,13 @@ static bool closing_within(struct engine *e, uint64_t ns)
 	};
 	int error;
 
-	while ((error = sem_clockwait(&e->closing, CLOCK_MONOTONIC, &until)) != 0 &&
+	while ((error = sem_clockwait(&p->closing, CLOCK_MONOTONIC, &until)) != 0 &&
 	       errno == EINTR)
 		;
 	return error == 0;
 }
 
-static void move_to_idle_cpu(struct engine *e)
+static void move_to_idle_cpu(struct placement *p)
 {
 	uint64_t before[MAX_CPUS], after[MAX_CPUS];
 	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK) * SAMPLE_NS / 1000000000;
@@ -140,19 +142,19 @@ static void move_to_idle_cpu(struct engine *e)
 	if (lock < 0)
 		return;
 	read_idle(before);
-	if (closing_within(e, SAMPLE_NS)) {
-		sem_post(&e->closing);
+	if (closing_within(p, SAMPLE_NS)) {
+		sem_post(&p->closing);
 	} else {
 		read_idle(after);
 		for (cpu = 0; cpu < MAX_CPUS; cpu++)
-			if (cpu != e->cpu && CPU_ISSET((size_t)cpu, &e->allowed) &&
+			if (cpu != p->cpu && CPU_ISSET((size_t)cpu, &p->allowed) &&
 			    (best < 0 || after[cpu] - before[cpu] > after[best] - before[best]))
 				best = cpu;
 		if (best >= 0 && (after[best] - before[best]) * 100 >= ticks * IDLE_PERCENT) {
-			pin(e, best);
+			pin(p, best);
 			/* Others see the new load before they may move. */
-			if (closing_within(e, SAMPLE_NS))
-				sem_post(&e->closing);
+			if (closing_within(p, SAMPLE_NS))
+				sem_post(&p->closing);
 		}
 	}
 	close(lock);
@@ -160,30 +162,30 @@ static void move_to_idle_cpu(struct engine *e)
 
 static void *watch(void *arg)
 {
-	struct engine *e = arg;
+	struct placement *p = arg;
 	uint64_t last, now;
 
-	sched_setaffinity(0, sizeof(e->allowed), &e->allowed);
-	last = guest_waited(e);
-	while (!closing_within(e, LOOK_NS)) {
-		now = guest_waited(e);
+	sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
+	last = guest_waited(p);
+	while (!closing_within(p, LOOK_NS)) {
+		now = guest_waited(p);
 		if (now - last > LOOK_NS / CROWDED)
-			move_to_idle_cpu(e);
-		last = guest_waited(e);
+			move_to_idle_cpu(p);
+		last = guest_waited(p);
 	}
 	return NULL;
 }
 
-void placement_open(struct engine *e)
+void placement_open(struct placement *p)
 {
-	int cpu = e->config.cpu;
+	int cpu = p->wanted;
 	cpu_set_t set;
 
-	e->vcpu_tid = (pid_t)syscall(SYS_gettid);
-	e->cpu = -1;
+	p->vcpu_tid = (pid_t)syscall(SYS_gettid);
+	p->cpu = -1;
 	if (cpu == ENGINE_CPU_NONE)
 		return;
-	if (sched_getaffinity(0, sizeof(e->allowed), &e->allowed) != 0)
+	if (sched_getaffinity(0, sizeof(p->allowed), &p->allowed) != 0)
 		die_errno("cannot ask which CPUs may be used");
 	if (cpu >= 0) {
 		CPU_ZERO(&set);
@@ -191,40 +193,40 @@ void placement_open(struct engine *e)
 			CPU_SET((size_t)cpu, &set);
 		if (cpu >= CPU_SETSIZE || sched_setaffinity(0, sizeof(set), &set) != 0)
 			die("cannot pin to CPU %d: it does not exist or may not be used", cpu);
-		e->cpu = cpu;
+		p->cpu = cpu;
 		return;
 	}
 	cpu = sched_getcpu();
 	if (cpu < 0)
 		return;
-	pin(e, cpu);
+	pin(p, cpu);
 }
 
-void placement_watch(struct engine *e)
+void placement_watch(struct placement *p)
 {
 	sigset_t all, old;
 
-	if (e->config.cpu != ENGINE_CPU_AUTO || CPU_COUNT(&e->allowed) < 2)
+	if (p->wanted != ENGINE_CPU_AUTO || CPU_COUNT(&p->allowed) < 2)
 		return;
-	if (sem_init(&e->closing, 0, 0) != 0)
+	if (sem_init(&p->closing, 0, 0) != 0)
 		die_errno("cannot make a semaphore");
 	/* Signals are for the threads that expect them. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	errno = pthread_create(&e->watcher, NULL, watch, e);
+	errno = pthread_create(&p->watcher, NULL, watch, p);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (errno)
 		die_errno("cannot start the placement thread");
-	e->watching = true;
+	p->watching = true;
 }
 
-void placement_close(struct engine *e)
+void placement_close(struct placement *p)
 {
-	if (e->watching) {
-		sem_post(&e->closing);
-		pthread_join(e->watcher, NULL);
-		sem_destroy(&e->closing);
+	if (p->watching) {
+		sem_post(&p->closing);
+		pthread_join(p->watcher, NULL);
+		sem_destroy(&p->closing);
 	}
-	if (e->cpu >= 0)
-		sched_setaffinity(0, sizeof(e->allowed), &e->allowed);
+	if (p->cpu >= 0)
+		sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
 }

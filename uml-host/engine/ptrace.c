@@ -75,16 +75,14 @@ static enum vmcall_behaviour probe_vmcall(struct engine *e)
 	}
 }
 
-const char *vmcall_behaviour_name(enum vmcall_behaviour behaviour)
+static pid_t stub_process(void *engine, unsigned int i)
 {
-	static const char *const name[] = {
-		[VMCALL_UNKNOWN] = "unknown",
-		[VMCALL_SIGILL] = "SIGILL",
-		[VMCALL_SIGSEGV] = "SIGSEGV",
-		[VMCALL_SILENT] = "swallowed",
-	};
+	return ((struct engine *)engine)->stub[i].pid;
+}
 
-	return name[behaviour];
+static pid_t running_process(void *engine)
+{
+	return atomic_load(&((struct engine *)engine)->running);
 }
 
 struct engine *engine_open(const struct engine_config *config)
@@ -97,11 +95,15 @@ struct engine *engine_open(const struct engine_config *config)
 	e->current = -1;
 	if (sem_init(&e->sleep, 0, 0) != 0)
 		die_errno("cannot make a semaphore");
-	placement_open(e);
+	e->placement = (struct placement){
+		.wanted = config->cpu, .processes = ENGINE_MAX_SPACES,
+		.process = stub_process, .running = running_process, .owner = e,
+	};
+	placement_open(&e->placement);
 	stubs_open(e);
 	open_timer(e);
 	e->vmcall = probe_vmcall(e);
-	placement_watch(e);
+	placement_watch(&e->placement);
 	return e;
 }
 
@@ -289,7 +291,7 @@ uint64_t engine_floor_ns(struct engine *e, unsigned int rounds)
 void engine_close(struct engine *e)
 {
 	timer_delete(e->timer);
-	placement_close(e);
+	placement_close(&e->placement);
 	stubs_close(e);
 	sem_destroy(&e->sleep);
 	free(e);

@@ -5,13 +5,10 @@
  *	ptrace.c	resume and wait, kicks, timer
  *	stub.c		stub processes: start, batches of operations, end
  *	classify.c	a stop signal becomes an x86 vector
- *	placement.c	which host CPU all of it runs on
  */
 #ifndef ENGINE_PTRACE_H
 #define ENGINE_PTRACE_H
 
-#include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -19,6 +16,7 @@
 #include <time.h>
 
 #include "engine/engine.h"
+#include "engine/placement.h"
 #include "engine/stub.h"
 
 /* Flat segments of every x86-64 Linux process. */
@@ -55,13 +53,7 @@ struct engine {
 	enum vmcall_behaviour vmcall;
 	struct engine_counters counters;
 
-	/* placement.c */
-	pid_t vcpu_tid;
-	int cpu;		/* pinned to, or -1 */
-	cpu_set_t allowed;	/* as we found it */
-	bool watching;
-	pthread_t watcher;
-	sem_t closing;
+	struct placement placement;
 };
 
 /* stub.c */
@@ -75,12 +67,6 @@ int stub_run(struct engine *e, struct stub *stub, struct user_regs_struct *regs)
 void stub_wait(struct stub *stub, int *status);
 /* A request failed: collects the status of the dead stub.  Always true. */
 bool stub_gone(struct engine *e, struct stub *stub, int *status);
-
-/* placement.c: pins the calling thread, before stubs inherit it; watches the
- * load; gives the CPUs back. */
-void placement_open(struct engine *e);
-void placement_watch(struct engine *e);
-void placement_close(struct engine *e);
 
 /* classify.c: fills e->config.vcpu->exit, and corrects its registers where the
  * host kernel changed them on the way. */

@@ -9,32 +9,23 @@
  */
 #include <cpuid.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <asm/ldt.h>
 #include <elf.h>
 
 #include "base/die.h"
+#include "base/program.h"
+#include "engine/calls.h"
 #include "engine/ptrace.h"
 #include "sandbox/sandbox.h"
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U	/* Linux 6.3 */
-#endif
-
-#define LOW_4G 0x100000000ull
 
 extern const unsigned char stub_image[], stub_image_end[];
 
@@ -56,22 +47,6 @@ static void kill_stubs(void *arg)
 		if (e->stub[i].pid > 0)
 			kill(e->stub[i].pid, SIGKILL);
 	errno = saved;
-}
-
-/* An anonymous file with the stub's program, for execveat. */
-static int make_image(void)
-{
-	size_t n = (size_t)(stub_image_end - stub_image);
-	int fd = memfd_create(STUB_NAME, MFD_CLOEXEC | MFD_EXEC);
-
-	/* Kernels before 6.3 do not know MFD_EXEC. */
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create(STUB_NAME, MFD_CLOEXEC);
-	if (fd < 0)
-		die_errno("cannot make a memory file for the stub program");
-	if (write(fd, stub_image, n) != (ssize_t)n)
-		die_errno("cannot write the stub program");
-	return fd;
 }
 
 void stub_wait(struct stub *stub, int *status)
@@ -110,35 +85,14 @@ _Noreturn static void child_failed(struct stub_channel *channel, uint64_t step)
 _Noreturn static void become_stub(struct engine *e, struct stub_channel *channel,
 				  int channel_fd, pid_t parent)
 {
-	static char *const argv[] = { (char *)STUB_NAME, NULL };
-	static char *const envp[] = { NULL };
-	const struct rlimit none = { 0, 0 };
-	sigset_t all;
-	int ram, chan, image;
+	const int fds[] = { e->config.ram_fd, channel_fd };
+	int failed;
 
-	/* Not in the terminal's process group: Ctrl-C is the supervisor's. */
-	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	setrlimit(RLIMIT_CORE, &none);
-	sigemptyset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
+	program_detach(parent);
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 		child_failed(channel, STEP_TRACE);
-
-	/* Out of the way first: the numbers wanted may be taken. */
-	ram = fcntl(e->config.ram_fd, F_DUPFD, 16);
-	chan = fcntl(channel_fd, F_DUPFD, 16);
-	image = fcntl(e->image_fd, F_DUPFD, 16);
-	if (ram < 0 || chan < 0 || image < 0 ||
-	    dup2(ram, STUB_FD_RAM) < 0 || dup2(chan, STUB_FD_CHANNEL) < 0 ||
-	    dup3(image, STUB_FD_CHANNEL + 1, O_CLOEXEC) < 0 ||
-	    close_range(0, STUB_FD_RAM - 1, 0) != 0 ||
-	    close_range(STUB_FD_CHANNEL + 2, ~0U, 0) != 0)
-		child_failed(channel, STEP_DESCRIPTORS);
-	syscall(SYS_execveat, STUB_FD_CHANNEL + 1, "", argv, envp, AT_EMPTY_PATH);
-	child_failed(channel, STEP_EXEC);
+	failed = program_become(e->image_fd, STUB_NAME, NULL, fds, 2);
+	child_failed(channel, failed == PROGRAM_EXEC ? STEP_EXEC : STEP_DESCRIPTORS);
 }
 
 /* The stub's seccomp program travels in the space of the operations. */
@@ -216,7 +170,7 @@ static bool has_protection_keys(void)
 
 void stubs_open(struct engine *e)
 {
-	e->image_fd = make_image();
+	e->image_fd = program_file(STUB_NAME, stub_image, (size_t)(stub_image_end - stub_image));
 	e->protection_keys = has_protection_keys();
 	cleanup_add(kill_stubs, e);
 	spawn(e, &e->stub[0]);
@@ -272,7 +226,7 @@ static int run_batch(struct engine *e, struct stub *stub, uint32_t n)
 	struct user_regs_struct regs = {
 		.rip = stub->run_batch, .cs = HOST_CS64, .ss = HOST_DS,
 		.rbx = STUB_CHANNEL + STUB_OPS,
-		.rbp = STUB_CHANNEL + STUB_OPS + (uint64_t)n * STUB_OP_BYTES,
+		.rbp = STUB_CHANNEL + STUB_OPS + (uint64_t)n * CALL_BYTES,
 		.r12 = e->protection_keys,
 		.orig_rax = (unsigned long long)-1,
 	};
@@ -295,74 +249,15 @@ static int run_batch(struct engine *e, struct stub *stub, uint32_t n)
 	return 0;
 }
 
-static struct stub_op munmap_op(uint64_t start, uint64_t bytes)
-{
-	return (struct stub_op){ .nr = SYS_munmap, .arg = { start, bytes } };
-}
-
-static struct stub_op translate(const struct space_op *op)
-{
-	uint64_t prot = 0;
-
-	if (op->kind == SPACE_OP_UNMAP)
-		return munmap_op((uint64_t)op->page << 12, (uint64_t)op->pages << 12);
-	if (op->prot & SPACE_READ)
-		prot |= PROT_READ;
-	if (op->prot & SPACE_WRITE)
-		prot |= PROT_WRITE;
-	if (op->prot & SPACE_EXEC)
-		prot |= PROT_EXEC;
-	return (struct stub_op){
-		.nr = SYS_mmap,
-		.arg = { (uint64_t)op->page << 12, (uint64_t)op->pages << 12, prot,
-			 MAP_SHARED | MAP_FIXED, STUB_FD_RAM,
-			 (uint64_t)op->frame << 12 },
-	};
-}
-
-/* A guest descriptor as modify_ldt wants it.  Always a data segment of ring 3:
- * code segments or system descriptors would be the guest's way out. */
-static struct user_desc ldt_entry(unsigned int index, uint64_t descriptor)
-{
-	uint32_t lo = (uint32_t)descriptor, hi = (uint32_t)(descriptor >> 32);
-
-	/* The kernel's pattern for an empty entry, which is a #GP to load. */
-	if (!descriptor)
-		return (struct user_desc){
-			.entry_number = index, .read_exec_only = 1, .seg_not_present = 1,
-		};
-	return (struct user_desc){
-		.entry_number = index,
-		.base_addr = lo >> 16 | (hi & 0xff) << 16 | (hi & 0xff000000),
-		.limit = (lo & 0xffff) | (hi & 0xf0000),
-		.seg_32bit = 1,
-		.contents = hi >> 10 & 1,	/* expand-down */
-		.read_exec_only = !(hi >> 9 & 1),
-		.limit_in_pages = hi >> 23 & 1,
-		.seg_not_present = !(hi >> 15 & 1),
-		.useable = 1,
-	};
-}
-
 static uint32_t put_ldt(struct stub *stub, struct space *s, uint32_t n)
 {
 	unsigned int index;
 
 	for (index = 0; index < SPACE_LDT_ENTRIES; index++) {
-		struct stub_op *op = &stub->channel->op[n];
-		struct user_desc desc = ldt_entry(index, s->ldt[index]);
+		uint64_t at = STUB_CHANNEL + STUB_OPS + (uint64_t)n * CALL_BYTES;
 
-		if (!(s->ldt_stale >> index & 1))
-			continue;
-		/* The descriptor rides in arguments modify_ldt does not have. */
-		*op = (struct stub_op){
-			.nr = SYS_modify_ldt,
-			.arg = { 0x11, STUB_CHANNEL + STUB_OPS +
-				 (uint64_t)n * STUB_OP_BYTES +
-				 offsetof(struct stub_op, arg[3]), sizeof(desc) },
-		};
-		memcpy(&op->arg[3], &desc, sizeof(desc));
-		n++;
+		if (s->ldt_stale >> index & 1)
+			stub->channel->op[n++] = call_for_ldt(index, s->ldt[index], at);
 	}
 	s->ldt_stale = 0;
 	return n;
@@ -374,7 +269,7 @@ static int carry_out(struct engine *e, struct stub *stub, struct space *s)
 	uint32_t n = 0, i;
 
 	if (s->reset)
-		stub->channel->op[n++] = munmap_op(0, LOW_4G);
+		stub->channel->op[n++] = call_clear();
 	s->reset = false;
 	if (s->ldt_stale)
 		n = put_ldt(stub, s, n);
@@ -386,7 +281,7 @@ static int carry_out(struct engine *e, struct stub *stub, struct space *s)
 				return error;
 			n = 0;
 		}
-		stub->channel->op[n++] = translate(&s->ops[i]);
+		stub->channel->op[n++] = call_for(&s->ops[i], STUB_FD_RAM);
 	}
 	s->nr_ops = 0;
 	s->urgent = false;

@@ -12,6 +12,8 @@
 #ifndef ENGINE_STUB_H
 #define ENGINE_STUB_H
 
+#include "engine/calls.h"
+
 #define STUB_FD_RAM 3		/* the guest's frames */
 #define STUB_FD_CHANNEL 4	/* this stub's page of the channel */
 
@@ -22,9 +24,8 @@
 
 #define STUB_NAME "uml-host-stub"
 
-/* Offsets in struct stub_channel and struct stub_op, for the assembler. */
+/* Offsets in struct stub_channel, for the assembler. */
 #define STUB_OPS 64
-#define STUB_OP_BYTES 64
 #define STUB_FILTER_LEN 8
 #define STUB_PROBE 24
 #define STUB_FLOOR 32
@@ -33,13 +34,6 @@
 #ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
-
-/* One system call for the stub to make: number, arguments, result. */
-struct stub_op {
-	uint64_t nr;
-	uint64_t arg[6];
-	int64_t result;		/* as the kernel returned it: -errno on failure */
-};
 
 struct stub_channel {
 	/* Set by the stub as it starts: where it runs a batch.  Read once. */
@@ -51,13 +45,12 @@ struct stub_channel {
 	/* Written by the child before it becomes the stub, if it fails to. */
 	uint64_t failed_step, failed_errno;
 	uint64_t reserved;
-	struct stub_op op[STUB_MAX_OPS];
+	struct host_call op[STUB_MAX_OPS];
 	/* A seccomp program, used only while the stub starts, lies in op[]. */
 };
 
 _Static_assert(offsetof(struct stub_channel, op) == STUB_OPS, "stub_main.S");
 _Static_assert(offsetof(struct stub_channel, filter_len) == STUB_FILTER_LEN, "stub_main.S");
-_Static_assert(sizeof(struct stub_op) == STUB_OP_BYTES, "stub_main.S");
 _Static_assert(sizeof(struct stub_channel) <= STUB_CHANNEL_BYTES, "fits its window");
 #endif
 

@@ -85,7 +85,7 @@ fail:
 	hlt
 
 /*
- * Runs a batch.  RBX: first struct stub_op, RBP: one past the last, R12: not 0
+ * Runs a batch.  RBX: first struct host_call, RBP: one past the last, R12: not 0
  * where WRPKRU exists.  Stops with int3 and RBP - RBX = 0, or at the first call
  * that failed, with RBX naming it.
  */
@@ -113,7 +113,7 @@ stub_run_batch:
 	/* mmap returns an address below 4 GiB, an error is -4095..-1. */
 	cmp	$-4095, %rax
 	jae	2f
-	add	$STUB_OP_BYTES, %rbx
+	add	$CALL_BYTES, %rbx
 	cmp	%rbp, %rbx
 	jne	1b
 2:	int3

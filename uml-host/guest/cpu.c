@@ -31,6 +31,7 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 	g->mmio_pages = setup->mmio_pages;
 	g->initrd_bytes = setup->initrd_bytes;
 	g->rewrite = (uint8_t)setup->rewrite;
+	g->views = (uint8_t)setup->views;
 	g->tsc_khz = setup->tsc_khz;
 	g->trace_rows = rows;
 	g->trace_kinds = kinds;

@@ -156,10 +156,11 @@ void guest_sync_ldt(struct guest *g)
 	struct space *view = guest_view(g, g->mm.current, cpl);
 
 	/* The guest kernel only saves and restores a user's TLS selectors; it
-	 * never addresses through them, so flat dummies do there. */
+	 * never addresses through them, so flat dummies do there.  In a view
+	 * that both share they stay the program's. */
 	for (i = LGUEST_TLS_ENTRY; i < LGUEST_TLS_ENTRY + LGUEST_TLS_ENTRIES; i++)
-		space_set_ldt(view, i, cpl == CPL_KERNEL ? FLAT_DATA :
-			      is_loadable(g->gdt[i], cpl) ? g->gdt[i] : 0);
+		space_set_ldt(view, i, cpl == CPL_KERNEL && g->views != VIEWS_ONE ? FLAT_DATA :
+			      is_loadable(g->gdt[i], CPL_USER) ? g->gdt[i] : 0);
 	/* Others are in every kernel view once they have been loaded in one: the
 	 * selector stays in its register when the page table changes. */
 	if (cpl == CPL_KERNEL && (g->ldt_mirror & ~TLS_MASK))

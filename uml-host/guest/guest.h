@@ -43,7 +43,15 @@
 
 #define GUEST_TABLES 32u	/* page tables whose shadows are kept */
 #define GUEST_SPACES (2 * GUEST_TABLES)	/* a kernel and a user view each */
+
+/* Which host address spaces show the guest's tables. */
+enum view_layout {
+	VIEWS_PER_TABLE,	/* each table has a kernel and a user view */
+	VIEWS_ONE_KERNEL,	/* each has a user view; one kernel view for all */
+	VIEWS_ONE,		/* one for all, programs and kernel alike */
+};
 #define GUEST_REASON 256
+#define GUEST_LAYOUTS 4u	/* of struct lguest_data: see lguest_data.c */
 
 /* Privilege levels of a guest: only these two exist. */
 #define CPL_KERNEL 1u
@@ -172,6 +180,7 @@ struct guest {
 	uint32_t mmio_pages;
 	uint32_t initrd_bytes;	/* rounded up to pages */
 	uint8_t rewrite;	/* enum rewrite_mode */
+	uint8_t views;		/* enum view_layout */
 	uint32_t tsc_khz;	/* for the guest; 0: it shall not use the TSC */
 
 	struct guest_cpu cpu;
@@ -224,6 +233,7 @@ struct guest_setup {
 	uint32_t initrd_bytes;
 	uint16_t gens;		/* --abi, or GENS_ALL */
 	enum rewrite_mode rewrite;
+	enum view_layout views;
 	uint32_t tsc_khz;
 	const struct tamper *tamper;	/* copied; NULL: none */
 };
@@ -232,6 +242,13 @@ struct guest_setup {
  * two boot descriptors, 1:1 map.  `g` must be zero or a used guest: the shadow
  * of a used one is cleared. */
 void guest_init(struct guest *g, const struct guest_setup *setup);
+
+/* --- import.c: state from memory that others can write --------------------- */
+
+/* Copies the machine's state to `own`, whose sizes and rules stay: bounded, and
+ * else not to be believed. */
+void guest_import(struct guest *own, const struct guest *theirs);
+void guest_import_event(struct guest_event *own, const struct guest_event *theirs);
 
 /* --- memory.c: the one door to guest memory ------------------------------- */
 
@@ -245,6 +262,9 @@ void guest_write32(struct guest *g, gpa_t a, uint32_t value);
 /* Bytes as code running in the current view would see them: at most len at
  * linear address va; returns how many are mapped.  Never changes anything. */
 uint32_t guest_view_read(struct guest *g, uint32_t va, void *to, uint32_t len);
+/* Bytes as the guest's tables have them: at most len at va; returns how many are
+ * there.  Never changes anything. */
+uint32_t guest_read_virtual(struct guest *g, uint32_t va, void *to, uint32_t len);
 /* Copies to guest-virtual memory as the guest kernel; false if not mapped. */
 bool guest_write_virtual(struct guest *g, uint32_t va, const void *from, uint32_t len);
 /* A NUL-terminated text of at most max bytes; stops at the end of memory.
@@ -392,6 +412,8 @@ void guest_drop_shadows(struct guest *g);
 bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error);
 /* The view code runs in now: by page table and privilege. */
 unsigned int guest_current_space(const struct guest *g);
+/* The view of a table and privilege level; NULL if there is none now: a kernel
+ * view that all tables share shows the current one. */
 struct space *guest_view(struct guest *g, unsigned int table, unsigned int cpl);
 /* Kills the guest unless the stack pages of SET_STACK are writable. */
 void guest_check_stack(struct guest *g);

@@ -51,7 +51,7 @@ static const struct layout layouts[] = {
 	  .irq_pending = offsetof(struct lguest_data_f, irq_pending), .pgdir = NONE },
 };
 
-#define NR_LAYOUTS (sizeof(layouts) / sizeof(layouts[0]))
+_Static_assert(sizeof(layouts) / sizeof(layouts[0]) == GUEST_LAYOUTS, "guest.h knows");
 
 /* The same place in every layout. */
 #define IRQ_ENABLED offsetof(struct lguest_data_z, irq_enabled)
@@ -104,7 +104,7 @@ static uint16_t matching(struct guest *g, uint16_t mask, bool strict)
 	uint16_t found = 0;
 	unsigned int i;
 
-	for (i = 0; i < NR_LAYOUTS; i++) {
+	for (i = 0; i < GUEST_LAYOUTS; i++) {
 		uint16_t old = layouts[i].gens & GENS_OLD_REGS & mask;
 		uint16_t new = layouts[i].gens & mask & (uint16_t)~GENS_OLD_REGS;
 
@@ -184,7 +184,7 @@ void guest_detect(struct guest *g, bool vmcall)
 		found &= old_by_code(g);
 	g->lg.gens = found;
 	g->lg.old_registers = (found & GENS_OLD_REGS) != 0;
-	for (i = 0; i < NR_LAYOUTS; i++)
+	for (i = 0; i < GUEST_LAYOUTS; i++)
 		if (layouts[i].gens & found) {
 			g->lg.layout = (uint8_t)i;
 			break;

@@ -102,6 +102,25 @@ uint32_t guest_view_read(struct guest *g, uint32_t va, void *to, uint32_t len)
 	return done;
 }
 
+uint32_t guest_read_virtual(struct guest *g, uint32_t va, void *to, uint32_t len)
+{
+	uint32_t done = 0;
+
+	while (done < len) {
+		uint32_t at = va + done, n = GUEST_PAGE_SIZE - (at & ~GUEST_PAGE_MASK);
+		const void *from;
+		gpa_t pa;
+
+		if (n > len - done)
+			n = len - done;
+		if (!guest_translate(g, gva(at), &pa) || !(from = guest_bytes(g, pa, n)))
+			break;
+		memcpy((char *)to + done, from, n);
+		done += n;
+	}
+	return done;
+}
+
 bool guest_write_virtual(struct guest *g, uint32_t va, const void *from, uint32_t len)
 {
 	uint32_t done = 0;

@@ -8,6 +8,11 @@
  * faults and emptied by the guest's page-table calls; like a TLB it may lack
  * anything, and must never hold what the guest has taken back.
  *
+ * Where changing the address space costs more than mapping anew, all tables
+ * share one kernel view, which shows the current table and forgets the part of
+ * the programs when that changes (VIEWS_ONE_KERNEL), or programs run in it too
+ * (VIEWS_ONE).
+ *
  * Where a call says that something changed, the view is compared with the
  * tables and only what differs goes.
  */
@@ -17,14 +22,35 @@
 #define KERNEL_AROUND 512u	/* most pages of a contiguous kernel run */
 #define FAULTS_WITHOUT_PROGRESS 16u
 
+static bool shares_view(const struct guest *g, unsigned int cpl)
+{
+	return g->views == VIEWS_ONE || (g->views == VIEWS_ONE_KERNEL && cpl != CPL_USER);
+}
+
+static unsigned int view_index(const struct guest *g, unsigned int table, unsigned int cpl)
+{
+	return shares_view(g, cpl) ? 0 : 2 * table + (cpl == CPL_USER);
+}
+
 struct space *guest_view(struct guest *g, unsigned int table, unsigned int cpl)
 {
-	return &g->space[2 * table + (cpl == CPL_USER)];
+	if (shares_view(g, cpl) && table != g->mm.current)
+		return NULL;
+	return &g->space[view_index(g, table, cpl)];
 }
 
 unsigned int guest_current_space(const struct guest *g)
 {
-	return 2 * g->mm.current + (guest_cpl(g) == CPL_USER);
+	return view_index(g, g->mm.current, guest_cpl(g));
+}
+
+/* The view of its own that has to follow changes of the table: where programs
+ * share the kernel's, that one does, with the kernel's rights. */
+static struct space *own_view(struct guest *g, unsigned int table, unsigned int cpl)
+{
+	if (g->views == VIEWS_ONE && cpl == CPL_USER)
+		return NULL;
+	return guest_view(g, table, cpl);
 }
 
 bool guest_is_reserved(const struct guest *g, uint32_t address)
@@ -75,8 +101,8 @@ static bool needs_no_table(const struct guest *g, uint32_t page)
 static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
 			uint32_t page)
 {
-	struct space *view = guest_view(g, table, cpl);
-	uint32_t word = space_word(view, page);
+	struct space *view = own_view(g, table, cpl);
+	uint32_t word = view ? space_word(view, page) : 0;
 	struct guest_pte pte;
 
 	if (!word || needs_no_table(g, page))
@@ -94,9 +120,9 @@ static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		struct space *view = guest_view(g, table, cpls[i]);
+		struct space *view = own_view(g, table, cpls[i]);
 
-		if (!view->mapped)
+		if (!view || !view->mapped)
 			continue;
 		if (first < SPACE_FIRST_PAGE)
 			guest_low_forget(view);
@@ -298,10 +324,18 @@ static int find_table(const struct guest *g, uint32_t cr3)
 	return -1;
 }
 
+/* What a kernel view shows of programs. */
+static void forget_programs(struct guest *g, struct space *view)
+{
+	space_unmap(view, 0, kernel_page(g));
+	guest_low_forget(view);
+}
+
 /* A place for a table not seen before: a free one, or the one unused longest.
  * Kernel mappings are the same in all tables, so they stay. */
 static unsigned int new_table(struct guest *g, uint32_t cr3)
 {
+	struct space *kernel, *user;
 	unsigned int i, victim = 0;
 
 	for (i = 0; i < GUEST_TABLES; i++) {
@@ -312,13 +346,47 @@ static unsigned int new_table(struct guest *g, uint32_t cr3)
 		if (g->mm.table[i].last_used < g->mm.table[victim].last_used)
 			victim = i;
 	}
-	space_unmap(guest_view(g, victim, CPL_KERNEL), 0, kernel_page(g));
-	guest_low_forget(guest_view(g, victim, CPL_KERNEL));
-	if (guest_view(g, victim, CPL_USER)->mapped)
-		space_clear(guest_view(g, victim, CPL_USER));
+	kernel = own_view(g, victim, CPL_KERNEL);
+	user = own_view(g, victim, CPL_USER);
+	if (kernel)
+		forget_programs(g, kernel);
+	if (user && user->mapped)
+		space_clear(user);
 	g->mm.table[victim].used = true;
 	g->mm.table[victim].cr3 = cr3;
 	return victim;
+}
+
+/* The entries of a table that say where kernel addresses are: one per 4 MiB, or
+ * with PAE one per 2 MiB, a level further down.  0 where there is none. */
+static uint64_t kernel_entry(struct guest *g, uint32_t cr3, uint32_t page)
+{
+	gpa_t at = gpa((cr3 & GUEST_PAGE_MASK) + (page >> 10) * 4);
+
+	if (g->mm.pae) {
+		gpa_t top = gpa((cr3 & ~31u) + (page >> 18) * 8);
+		uint64_t pgd = guest_bytes(g, top, 8) ? read_pte(g, top) : 0;
+
+		if (!(pgd & PTE_P) || pgd >> 32)
+			return 0;
+		at = gpa(((uint32_t)pgd & GUEST_PAGE_MASK) + (page >> 9 & 511) * 8);
+	}
+	return guest_bytes(g, at, pte_bytes(g)) ? read_pte(g, at) : 0;
+}
+
+/* The kernel view that all tables share showed `old` until now.  Kernel addresses
+ * mean the same in every table but for what one has not been told yet. */
+static void change_shared_view(struct guest *g, uint32_t old)
+{
+	const uint32_t step = g->mm.pae ? 512 : 1024;
+	struct space *view = guest_view(g, g->mm.current, CPL_KERNEL);
+	uint32_t page;
+
+	forget_programs(g, view);
+	for (page = kernel_page(g); page < SPACE_PAGES; page += step)
+		if (view->count[page / SPACE_SLOT_PAGES] &&
+		    kernel_entry(g, old, page) != kernel_entry(g, current_cr3(g), page))
+			resync(g, g->mm.current, page, page + step);
 }
 
 /* Stack pages must stay writable: traps from user mode push onto them. */
@@ -340,7 +408,7 @@ void guest_check_stack(struct guest *g)
 
 void hcall_new_pgtable(struct guest *g, const uint32_t arg[4])
 {
-	uint32_t cr3 = arg[0];
+	uint32_t cr3 = arg[0], old;
 	bool fresh = false;
 	int table;
 
@@ -360,7 +428,12 @@ void hcall_new_pgtable(struct guest *g, const uint32_t arg[4])
 		table = (int)new_table(g, cr3);
 		fresh = true;
 	}
-	g->mm.current = (uint32_t)table;
+	old = current_cr3(g);
+	if (g->mm.current != (uint32_t)table) {
+		g->mm.current = (uint32_t)table;
+		if (g->views != VIEWS_PER_TABLE)
+			change_shared_view(g, old);
+	}
 	g->mm.table[table].last_used = ++g->mm.clock;
 	if (g->mm.table[table].stale)
 		resync(g, (unsigned int)table, 0, SPACE_PAGES);
@@ -387,20 +460,21 @@ void hcall_flush_tlb(struct guest *g, const uint32_t arg[4])
 
 static void update_page(struct guest *g, unsigned int table, uint32_t page)
 {
+	struct space *kernel = guest_view(g, table, CPL_KERNEL);
 	struct space *user = guest_view(g, table, CPL_USER);
 	struct guest_pte pte;
 	uint32_t prot;
 
 	resync_page(g, table, CPL_KERNEL, page);
 	resync_page(g, table, CPL_USER, page);
-	if (page < SPACE_FIRST_PAGE) {
-		guest_low_forget(guest_view(g, table, CPL_KERNEL));
+	if (page < SPACE_FIRST_PAGE && kernel)
+		guest_low_forget(kernel);
+	if (page < SPACE_FIRST_PAGE && user)
 		guest_low_forget(user);
-	}
 	/* The guest sets an entry because somebody waits for the page: a user
 	 * program, which would fault for it next.  Others can wait for the next
 	 * batch. */
-	if (space_word(user, page) || table != g->mm.current || page < SPACE_FIRST_PAGE)
+	if (table != g->mm.current || page < SPACE_FIRST_PAGE || space_word(user, page))
 		return;
 	pte = guest_walk_quiet(g, g->mm.table[table].cr3, gva(page << GUEST_PAGE_SHIFT));
 	prot = allowed(g, &pte, CPL_USER);

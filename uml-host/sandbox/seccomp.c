@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The seccomp program of the stub processes, made by libseccomp and exported:
- * the stub has no library to load it with.
+ * The seccomp programs of the processes that run guest code, made by libseccomp
+ * and exported: those have no library to load them with.
  *
- * It is the second line of defence.  The first is PTRACE_SYSEMU, under which
- * no system call of guest code is executed; this one holds for the moments in
- * which the stub's own calls are.
+ * For a stub of the ptrace engine it is the second line of defence.  The first is
+ * PTRACE_SYSEMU, under which no system call of guest code is executed; this one
+ * holds for the moments in which the stub's own calls are.  For the vCPU process
+ * of the direct engine it is the first.
  */
+#include <asm/prctl.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,7 +28,7 @@ static void add_rule(scmp_filter_ctx ctx, uint32_t action, int call, unsigned in
 
 	if (error) {
 		errno = -error;
-		die_errno("cannot make the seccomp filter of the stub process");
+		die_errno("cannot make the seccomp filter of a guest's process");
 	}
 }
 
@@ -46,7 +49,7 @@ static void stop_vsyscalls(scmp_filter_ctx ctx)
 	add_rule(ctx, SCMP_ACT_TRAP, SCMP_SYS(getcpu), 0, NULL);
 }
 
-static void add_rules(scmp_filter_ctx ctx)
+static void allow_mappings(scmp_filter_ctx ctx)
 {
 	/* addr < 4 GiB, shared and fixed, of guest memory.  A filter cannot add:
 	 * a range may end anywhere below 8 GiB, where nothing of the stub is. */
@@ -65,9 +68,32 @@ static void add_rules(scmp_filter_ctx ctx)
 	allow(ctx, SCMP_SYS(mmap), 5, map);
 	allow(ctx, SCMP_SYS(munmap), 2, unmap);
 	allow(ctx, SCMP_SYS(modify_ldt), 0, NULL);
-	allow(ctx, SCMP_SYS(exit), 0, NULL);
-	allow(ctx, SCMP_SYS(exit_group), 0, NULL);
-	stop_vsyscalls(ctx);
+}
+
+/* Makes the filter a program: libseccomp 2.5 exports to a descriptor only. */
+static size_t export_filter(scmp_filter_ctx ctx, struct sock_filter *program, size_t max)
+{
+	int fd = memfd_create("uml-host-filter", MFD_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0 || seccomp_export_bpf(ctx, fd) != 0)
+		die_errno("cannot export the seccomp filter of a guest's process");
+	n = pread(fd, program, max * sizeof(*program), 0);
+	if (n <= 0 || (size_t)n == max * sizeof(*program))
+		die("the seccomp filter of a guest's process does not fit");
+	close(fd);
+	seccomp_release(ctx);
+	return (size_t)n / sizeof(*program);
+}
+
+static scmp_filter_ctx make_filter(uint32_t action)
+{
+	scmp_filter_ctx ctx = seccomp_init(action);
+
+	/* The same in the wrong architecture. */
+	if (!ctx || seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, action))
+		die("cannot make the seccomp filter of a guest's process");
+	return ctx;
 }
 
 /*
@@ -77,23 +103,67 @@ static void add_rules(scmp_filter_ctx ctx)
  */
 size_t sandbox_stub_filter(struct sock_filter *program, size_t max)
 {
-	/* Kill the whole process, in the wrong architecture too (the default
-	 * action of a filter made for the native one). */
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	ssize_t n;
-	int fd;
+	scmp_filter_ctx ctx = make_filter(SCMP_ACT_KILL_PROCESS);
 
-	if (!ctx || seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS))
-		die("cannot make the seccomp filter of the stub process");
-	add_rules(ctx);
-	/* libseccomp 2.5 exports to a descriptor only. */
-	fd = memfd_create("uml-host-filter", MFD_CLOEXEC);
-	if (fd < 0 || seccomp_export_bpf(ctx, fd) != 0)
-		die_errno("cannot export the seccomp filter of the stub process");
-	n = pread(fd, program, max * sizeof(*program), 0);
-	if (n <= 0 || (size_t)n == max * sizeof(*program))
-		die("the seccomp filter of the stub process does not fit");
-	close(fd);
-	seccomp_release(ctx);
-	return (size_t)n / sizeof(*program);
+	allow_mappings(ctx);
+	allow(ctx, SCMP_SYS(exit), 0, NULL);
+	allow(ctx, SCMP_SYS(exit_group), 0, NULL);
+	stop_vsyscalls(ctx);
+	return export_filter(ctx, program, max);
+}
+
+static void allow_futex(scmp_filter_ctx ctx, uint64_t start, uint64_t bytes, uint64_t op)
+{
+	const struct scmp_arg_cmp futex[] = {
+		SCMP_A0(SCMP_CMP_MASKED_EQ, ~(bytes - 1), start),
+		SCMP_A1(SCMP_CMP_EQ, op),
+	};
+
+	allow(ctx, SCMP_SYS(futex), 2, futex);
+}
+
+size_t sandbox_vcpu_filter(struct sock_filter *program, size_t max, uint64_t channel,
+			   uint64_t bytes)
+{
+	/* A call of guest code, in whatever mode, is a trap to look at. */
+	scmp_filter_ctx ctx = make_filter(SCMP_ACT_TRAP);
+	const struct scmp_arg_cmp fs[] = { SCMP_A0(SCMP_CMP_EQ, ARCH_SET_FS) };
+	const struct scmp_arg_cmp done[] = { SCMP_A0(SCMP_CMP_EQ, SANDBOX_DONE_FD) };
+	const struct scmp_arg_cmp gs[] = { SCMP_A0(SCMP_CMP_EQ, ARCH_SET_GS) };
+
+	allow(ctx, SCMP_SYS(rt_sigreturn), 0, NULL);
+	allow_futex(ctx, channel, bytes, FUTEX_WAIT_BITSET);
+	allow_futex(ctx, channel, bytes, FUTEX_WAKE);
+	allow_mappings(ctx);
+	/* Its own timers only: there is no call that makes more. */
+	allow(ctx, SCMP_SYS(timer_settime), 0, NULL);
+	allow(ctx, SCMP_SYS(clock_gettime), 0, NULL);
+	allow(ctx, SCMP_SYS(clock_nanosleep), 0, NULL);
+	allow(ctx, SCMP_SYS(arch_prctl), 1, fs);
+	allow(ctx, SCMP_SYS(arch_prctl), 1, gs);
+	allow(ctx, SCMP_SYS(read), 1, done);
+	return export_filter(ctx, program, max);
+}
+
+size_t sandbox_view_filter(struct sock_filter *program, size_t max, uint64_t slice,
+			   uint64_t bytes)
+{
+	scmp_filter_ctx ctx = make_filter(SCMP_ACT_TRAP);
+
+	allow(ctx, SCMP_SYS(rt_sigreturn), 0, NULL);
+	allow_futex(ctx, slice, bytes, FUTEX_WAIT_BITSET);
+	allow_futex(ctx, slice, bytes, FUTEX_WAKE);
+	return export_filter(ctx, program, max);
+}
+
+size_t sandbox_mapper_filter(struct sock_filter *program, size_t max, uint64_t slice,
+			     uint64_t bytes)
+{
+	const struct scmp_arg_cmp done[] = { SCMP_A0(SCMP_CMP_EQ, SANDBOX_DONE_FD) };
+	scmp_filter_ctx ctx = make_filter(SCMP_ACT_KILL_PROCESS);
+
+	allow_futex(ctx, slice, bytes, FUTEX_WAIT_BITSET);
+	allow_mappings(ctx);
+	allow(ctx, SCMP_SYS(write), 1, done);
+	return export_filter(ctx, program, max);
 }

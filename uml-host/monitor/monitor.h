@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The monitor of the direct engine: a freestanding 64-bit program in the guest's
+ * own process, above the guest's 4 GiB.  It runs the guest layer there, so that
+ * a hypercall is a signal and a signal return and no change of process.
+ *
+ *	start.S		the way in and out of guest code
+ *	main.c		setting up: mappings, signals, timer, the filter
+ *	run.c		the engine's contract: run, wait, timer, kicks
+ *	views.c		guest programs, in processes of their own
+ *	fault.c		a signal and its frame become an x86 vector
+ *	owner.c		what the guest wants from outside, asked of the supervisor
+ *	clock.c		time, from the vDSO
+ *	memory.c	memcpy and its like
+ *
+ * No thread-local storage, no floating point, no library.  Every signal is
+ * blocked while it runs.
+ */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#include "monitor/channel.h"
+#include "monitor/syscall.h"
+
+static inline struct channel *channel(void)
+{
+	return (struct channel *)MONITOR_CHANNEL;
+}
+
+static inline struct guest *monitored(void)
+{
+	return (struct guest *)MONITOR_GUEST;
+}
+
+/* start.S */
+extern ucontext_t *monitor_frame;
+extern siginfo_t *monitor_info;
+int monitor_enter(ucontext_t *frame, uint64_t flags);
+int monitor_first_frame(void);
+void monitor_handler(int signal, siginfo_t *info, void *frame);
+void monitor_restorer(void);
+
+/* run.c */
+struct monitor_hardware {
+	bool fsgsbase;		/* rdfsbase and its like may be used */
+	int timer;		/* of timer_create */
+};
+extern uint32_t monitor_resumed_eip;	/* where guest code last went on */
+void monitor_prepare(const struct monitor_hardware *hardware);
+/* Runs 64-bit code of the monitor at `code` until its next signal; returns it. */
+int monitor_try(void (*code)(void));
+
+/* Bits of EFLAGS that a signal return leaves alone. */
+#define EFLAGS_ID 0x200000u
+#define EFLAGS_KEPT (EFLAGS_NT | EFLAGS_ID)
+/* Integer registers to and from a signal frame; data segments are not in it. */
+void monitor_registers_in(const struct engine_vcpu *v, greg_t *r);
+void monitor_registers_out(struct engine_vcpu *v, const greg_t *r);
+
+/* fault.c: fills v->exit; registers are in v already. */
+struct stop {
+	int signal, code;	/* and si_code */
+	const greg_t *gregs;	/* of a user view: hostile */
+	bool view;
+};
+void monitor_classify(struct guest *g, const struct stop *stop);
+
+/* views.c: spaces with an odd index are user views, of table index / 2. */
+static inline bool is_view(unsigned int space) { return space & 1; }
+static inline unsigned int view_of(unsigned int space) { return space / 2; }
+/* There is a process for it.  A new one has nothing mapped. */
+void view_ready(struct guest *g, unsigned int view);
+/* Carries out a space's changes there.  0, or -errno. */
+long view_carry_out(struct space *s, unsigned int view);
+/* Runs guest code there until it stops; it is kicked when CLOCK_MONOTONIC is
+ * `deadline` (ns, 0: never). */
+void view_run(struct guest *g, unsigned int view, uint64_t deadline);
+/* FPU registers are wanted in that view, or in this process (-1). */
+void view_fpu_follows(int view);
+
+/* owner.c */
+extern const struct guest_owner monitor_owner;
+/* Tells the supervisor, and waits for its answer. */
+void monitor_request(enum channel_request request);
+/* The supervisor should look. */
+void monitor_ring(void);
+
+/* clock.c: `vdso` is the ELF image in memory, or NULL. */
+void monitor_find_clock(const void *vdso);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the guest wants from outside its process: devices, a console, a log.
+ * The supervisor has them; here are the questions.
+ */
+#include <linux/futex.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "monitor/monitor.h"
+
+void monitor_ring(void)
+{
+	struct channel *c = channel();
+
+	__atomic_add_fetch(&c->bell, 1, __ATOMIC_SEQ_CST);
+	syscall3(SYS_futex, SYSCALL_ARG(&c->bell), FUTEX_WAKE, 1);
+}
+
+void monitor_request(enum channel_request request)
+{
+	struct channel *c = channel();
+
+	__atomic_store_n(&c->request, request, __ATOMIC_SEQ_CST);
+	monitor_ring();
+	while (__atomic_load_n(&c->request, __ATOMIC_SEQ_CST) == request)
+		syscall6(SYS_futex, SYSCALL_ARG(&c->request), FUTEX_WAIT_BITSET, request, 0, 0,
+			 FUTEX_BITSET_MATCH_ANY);
+}
+
+/* The monitor's own end: the supervisor prints why and ends this process. */
+void die(const char *fmt, ...)
+{
+	struct channel *c = channel();
+	size_t n = strlen(fmt);
+
+	c->text_len = (uint32_t)(n < CHANNEL_TEXT ? n : CHANNEL_TEXT);
+	memcpy(c->text, fmt, c->text_len);
+	for (;;)
+		monitor_request(CHANNEL_END);
+}
+
+static void on_event(void *context, const struct guest_event *event)
+{
+	struct channel *c = context;
+	uint32_t head = c->head;
+
+	if (head - __atomic_load_n(&c->tail, __ATOMIC_ACQUIRE) >= CHANNEL_EVENTS)
+		monitor_request(CHANNEL_EVENTS_FULL);
+	c->event[head % CHANNEL_EVENTS] = *event;
+	__atomic_store_n(&c->head, head + 1, __ATOMIC_RELEASE);
+	if (c->each_event)
+		monitor_request(CHANNEL_EVENTS_FULL);
+	else if (head % (CHANNEL_EVENTS / 4) == 0)
+		monitor_ring();
+}
+
+static bool on_notify(void *context, gpa_t address)
+{
+	struct channel *c = context;
+
+	c->address = address.v;
+	monitor_request(CHANNEL_NOTIFY);
+	return c->known;
+}
+
+static bool access_outside(struct channel *c, enum channel_request request,
+			   const struct guest_access *access, uint32_t *value)
+{
+	c->access = *access;
+	monitor_request(request);
+	*value = c->value;
+	return c->known;
+}
+
+static bool on_port(void *context, const struct guest_access *access, uint32_t *value)
+{
+	return access_outside(context, CHANNEL_PORT, access, value);
+}
+
+static bool on_mmio(void *context, const struct guest_access *access, uint32_t *value)
+{
+	return access_outside(context, CHANNEL_MMIO, access, value);
+}
+
+static void on_console(void *context, const uint8_t *text, uint32_t len)
+{
+	struct channel *c = context;
+
+	c->text_len = len < CHANNEL_TEXT ? len : CHANNEL_TEXT;
+	memcpy(c->text, text, c->text_len);
+	monitor_request(CHANNEL_CONSOLE);
+}
+
+static void on_initialised(void *context)
+{
+	(void)context;
+	monitor_request(CHANNEL_INITIALISED);
+}
+
+const struct guest_owner monitor_owner = {
+	.context = (void *)MONITOR_CHANNEL,
+	.event = on_event, .notify = on_notify, .port = on_port, .mmio = on_mmio,
+	.console = on_console, .initialised = on_initialised,
+};

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine's contract inside the guest's own process: mapping changes are
+ * system calls of its own, running guest code is returning from a signal, and
+ * the next signal is the stop.
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <time.h>
+#include <asm/prctl.h>
+
+#include "base/die.h"
+#include "engine/calls.h"
+#include "monitor/monitor.h"
+
+#define HOST_CS32 0x23
+#define HOST_CS64 0x33
+
+static struct monitor_hardware hardware;
+uint32_t monitor_resumed_eip;
+static uint64_t deadline, armed;	/* of the timer, wanted and set; CLOCK_MONOTONIC ns, 0: off */
+static bool ldt_changed;	/* since the segment registers were last loaded */
+
+void monitor_prepare(const struct monitor_hardware *found)
+{
+	hardware = *found;
+}
+
+static struct timespec timespec_of(uint64_t ns)
+{
+	return (struct timespec){
+		.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000),
+	};
+}
+
+/* --- mappings ---------------------------------------------------------------- */
+
+static long make_call(struct host_call op)
+{
+	channel()->counters.operations++;
+	return syscall6((long)op.nr, op.arg[0], op.arg[1], op.arg[2], op.arg[3], op.arg[4],
+			op.arg[5]);
+}
+
+static long write_ldt(struct space *s)
+{
+	long result = 0;
+	unsigned int index;
+
+	for (index = 0; index < SPACE_LDT_ENTRIES; index++) {
+		struct host_call op;
+
+		if (!(s->ldt_stale >> index & 1))
+			continue;
+		op = call_for_ldt(index, s->ldt[index], SYSCALL_ARG(&op));
+		result = make_call(op);
+		if (syscall_failed(result))
+			break;
+	}
+	s->ldt_stale = 0;
+	ldt_changed = true;
+	return result;
+}
+
+static long carry_out_here(struct space *s)
+{
+	long result = 0;
+	uint32_t i;
+
+	if (s->reset)
+		result = make_call(call_clear());
+	s->reset = false;
+	if (s->ldt_stale && !syscall_failed(result))
+		result = write_ldt(s);
+	for (i = 0; i < s->nr_ops && !syscall_failed(result); i++)
+		result = make_call(call_for(&s->ops[i], MONITOR_FD_RAM));
+	s->nr_ops = 0;
+	s->urgent = false;
+	return result;
+}
+
+/* Carries out a space's changes in this process, or has a user view's mapper do
+ * it.  0, or -errno. */
+static long carry_out(struct space *s, unsigned int space)
+{
+	channel()->counters.batches++;
+	return is_view(space) ? view_carry_out(s, view_of(space)) : carry_out_here(s);
+}
+
+static void update_space(struct space *s, unsigned int space)
+{
+	long result;
+
+	if (!s->urgent && !s->reset && !s->ldt_stale && s->nr_ops <= SPACE_QUEUE / 2)
+		return;
+	result = carry_out(s, space);
+	/* Too many mappings (vm.max_map_count): drop them all, what is needed
+	 * faults back in. */
+	if (result == -ENOMEM) {
+		space_clear(s);
+		result = carry_out(s, space);
+	}
+	if (syscall_failed(result))
+		die("cannot map guest memory in the vCPU process");
+}
+
+/* --- registers ---------------------------------------------------------------- */
+
+#define READ_SEGMENT(name) ({ uint16_t s_; __asm__ volatile("mov %%" name ", %0" : "=r"(s_)); s_; })
+#define LOAD_SEGMENT(name, sel) __asm__ volatile("mov %0, %%" name : : "r"(sel) : "memory")
+
+/* Would loading this into a data segment register fault?  What LAR tells are the
+ * second word of the descriptor (Intel SDM 2, LAR). */
+static bool is_data_selector(uint16_t selector)
+{
+	const uint32_t present = 0x8000, segment = 0x1000, code = 0x800, readable = 0x200;
+	uint32_t rights = 0;
+	bool ok;
+
+	__asm__("lar %2, %1" : "=@ccz"(ok), "+r"(rights) : "r"((uint32_t)selector));
+	return ok && (rights & present) && (rights & segment) &&
+	       (!(rights & code) || (rights & readable));
+}
+
+static bool needs_load(uint16_t now, uint16_t wanted)
+{
+	return now != wanted || ((wanted & 4) && ldt_changed);
+}
+
+/* A selector that means nothing any more becomes the null one, as in the kernel. */
+static uint16_t loadable(uint16_t selector)
+{
+	return selector > 3 && is_data_selector(selector) ? selector : 0;
+}
+
+static void load_segments(const struct engine_vcpu *v)
+{
+	if (needs_load(READ_SEGMENT("ds"), v->regs.ds))
+		LOAD_SEGMENT("ds", loadable(v->regs.ds));
+	if (needs_load(READ_SEGMENT("es"), v->regs.es))
+		LOAD_SEGMENT("es", loadable(v->regs.es));
+	if (needs_load(READ_SEGMENT("fs"), v->regs.fs))
+		LOAD_SEGMENT("fs", loadable(v->regs.fs));
+	if (needs_load(READ_SEGMENT("gs"), v->regs.gs))
+		LOAD_SEGMENT("gs", loadable(v->regs.gs));
+	ldt_changed = false;
+	if (hardware.fsgsbase) {
+		uint64_t base;
+
+		__asm__ volatile("rdfsbase %0" : "=r"(base));
+		if (base != v->fs_base)
+			__asm__ volatile("wrfsbase %0" : : "r"((uint64_t)v->fs_base));
+		__asm__ volatile("rdgsbase %0" : "=r"(base));
+		if (base != v->gs_base)
+			__asm__ volatile("wrgsbase %0" : : "r"((uint64_t)v->gs_base));
+		return;
+	}
+	/* Without those instructions a base is its descriptor's. */
+	if (!(v->regs.fs & 4))
+		syscall3(SYS_arch_prctl, ARCH_SET_FS, v->fs_base, 0);
+	if (!(v->regs.gs & 4))
+		syscall3(SYS_arch_prctl, ARCH_SET_GS, v->gs_base, 0);
+}
+
+void monitor_registers_in(const struct engine_vcpu *v, greg_t *r)
+{
+	const struct engine_regs *g = &v->regs;
+	/* A flat one, or in the LDT for one instruction: what it says was
+	 * written just now. */
+	uint16_t ss = g->ss | 3u;
+
+	r[REG_RAX] = g->eax;
+	r[REG_RBX] = g->ebx;
+	r[REG_RCX] = g->ecx;
+	r[REG_RDX] = g->edx;
+	r[REG_RSI] = g->esi;
+	r[REG_RDI] = g->edi;
+	r[REG_RBP] = g->ebp;
+	r[REG_RSP] = g->esp;
+	r[REG_RIP] = g->eip;
+	r[REG_EFL] = g->eflags;
+	/* The kernel takes CS and SS from there, the other two it ignores. */
+	r[REG_CSGSFS] = (greg_t)(HOST_CS32 | (uint64_t)ss << 48);
+}
+
+void monitor_registers_out(struct engine_vcpu *v, const greg_t *r)
+{
+	v->regs = (struct engine_regs){
+		.eax = (uint32_t)r[REG_RAX], .ebx = (uint32_t)r[REG_RBX],
+		.ecx = (uint32_t)r[REG_RCX], .edx = (uint32_t)r[REG_RDX],
+		.esi = (uint32_t)r[REG_RSI], .edi = (uint32_t)r[REG_RDI],
+		.ebp = (uint32_t)r[REG_RBP], .esp = (uint32_t)r[REG_RSP],
+		.eip = (uint32_t)r[REG_RIP], .eflags = (uint32_t)r[REG_EFL],
+		.ss = (uint16_t)((uint64_t)r[REG_CSGSFS] >> 48),
+	};
+}
+
+static void read_segments(struct engine_vcpu *v)
+{
+	v->regs.ds = READ_SEGMENT("ds");
+	v->regs.es = READ_SEGMENT("es");
+	v->regs.fs = READ_SEGMENT("fs");
+	v->regs.gs = READ_SEGMENT("gs");
+	if (hardware.fsgsbase) {
+		uint64_t base;
+
+		__asm__ volatile("rdfsbase %0" : "=r"(base));
+		v->fs_base = (uint32_t)base;
+		__asm__ volatile("rdgsbase %0" : "=r"(base));
+		v->gs_base = (uint32_t)base;
+	}
+}
+
+/* --- running -------------------------------------------------------------------- */
+
+/* The order matters: `running` is published before `kicked` is looked at, and
+ * who kicks does it the other way round, so one of the two sees the other. */
+static bool is_kicked(struct channel *c, uint32_t where)
+{
+	__atomic_store_n(&c->running, where, __ATOMIC_SEQ_CST);
+	return __atomic_exchange_n(&c->kicked, 0, __ATOMIC_SEQ_CST);
+}
+
+/* The timer is this process's: where guest code runs elsewhere, the wait for it
+ * has the deadline. */
+static void arm_timer(void)
+{
+	const struct itimerspec when = { .it_value = timespec_of(deadline) };
+
+	if (armed == deadline)
+		return;
+	armed = deadline;
+	if (syscall_failed(syscall6(SYS_timer_settime, (uint64_t)hardware.timer, TIMER_ABSTIME,
+				    SYSCALL_ARG(&when), 0, 0, 0)))
+		die("cannot set a timer");
+}
+
+static void run_here(struct guest *g)
+{
+	struct engine_vcpu *v = &g->cpu.v;
+	int signal;
+
+	view_fpu_follows(-1);
+	monitor_registers_in(v, monitor_frame->uc_mcontext.gregs);
+	load_segments(v);
+	signal = monitor_enter(monitor_frame,
+			       (v->regs.eflags & EFLAGS_KEPT) | EFLAGS_FIXED);
+	monitor_registers_out(v, monitor_frame->uc_mcontext.gregs);
+	read_segments(v);
+	monitor_classify(g, &(struct stop){
+		.signal = signal, .code = monitor_info->si_code,
+		.gregs = monitor_frame->uc_mcontext.gregs,
+	});
+}
+
+void engine_run(struct engine *engine)
+{
+	struct channel *c = channel();
+	struct guest *g = monitored();
+	struct engine_vcpu *v = &g->cpu.v;
+	bool elsewhere = is_view(v->space);
+
+	(void)engine;
+	v->exit.kind = ENGINE_EXIT_KICK;
+	v->exit.insn_len = 0;
+	if (elsewhere)
+		view_ready(g, view_of(v->space));
+	else
+		arm_timer();
+	update_space(&g->space[v->space], v->space);
+	monitor_resumed_eip = v->regs.eip;
+	if (!is_kicked(c, elsewhere ? RUNNING_VIEW(view_of(v->space)) : RUNNING_KERNEL)) {
+		if (elsewhere)
+			view_run(g, view_of(v->space), deadline);
+		else
+			run_here(g);
+		c->counters.stops++;
+	}
+	__atomic_store_n(&c->running, RUNNING_NONE, __ATOMIC_SEQ_CST);
+}
+
+int monitor_try(void (*code)(void))
+{
+	greg_t *r = monitor_frame->uc_mcontext.gregs;
+
+	r[REG_RIP] = (greg_t)(uintptr_t)code;
+	r[REG_CSGSFS] = (greg_t)(HOST_CS64 | (uint64_t)ENGINE_FLAT_DS << 48);
+	return monitor_enter(monitor_frame, EFLAGS_FIXED);
+}
+
+void engine_wait(struct engine *engine, uint64_t until_ns)
+{
+	struct timespec until = timespec_of(until_ns);
+	struct channel *c = channel();
+
+	(void)engine;
+	__atomic_store_n(&c->waiting, 1, __ATOMIC_SEQ_CST);
+	while (!__atomic_exchange_n(&c->kicked, 0, __ATOMIC_SEQ_CST)) {
+		/* Until an absolute time of CLOCK_MONOTONIC. */
+		long result = syscall6(SYS_futex, SYSCALL_ARG(&c->kicked), FUTEX_WAIT_BITSET, 0,
+				       until_ns ? SYSCALL_ARG(&until) : 0, 0,
+				       FUTEX_BITSET_MATCH_ANY);
+
+		if (result == -ETIMEDOUT)
+			break;
+	}
+	__atomic_store_n(&c->waiting, 0, __ATOMIC_SEQ_CST);
+}
+
+void engine_set_timer(struct engine *engine, uint64_t when)
+{
+	(void)engine;
+	deadline = when;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest programs, in processes of their own: handing a program over to its view
+ * and taking it back.
+ *
+ * A view's own page is written by whoever runs there, perhaps a program in
+ * 64-bit mode: every word of it is read once and checked.  What such a program
+ * can gain is what it has anyway, its own registers and memory.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/calls.h"
+#include "engine/clock.h"
+#include "monitor/monitor.h"
+
+/* A view that is kicked and does not stop is given up after that time. */
+#define PATIENCE_NS 5000000000ull
+
+#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+
+static struct view_page *page_of(unsigned int view)
+{
+	return (struct view_page *)(MONITOR_VIEWS + (uint64_t)view * VIEW_SLICE_BYTES);
+}
+
+static struct view_orders *orders_of(unsigned int view)
+{
+	return (struct view_orders *)(MONITOR_VIEWS + (uint64_t)view * VIEW_SLICE_BYTES +
+				      VIEW_OWN_BYTES);
+}
+
+/* `bytes` at an address of the view's process, or NULL if they are not all in
+ * what it shares. */
+static void *in_view(unsigned int view, uint64_t address, uint64_t bytes)
+{
+	uint64_t offset = address - VIEW_SLICE;
+
+	if (offset % 8 || offset < sizeof(struct view_page) || offset > VIEW_OWN_BYTES - bytes)
+		return NULL;
+	return (char *)page_of(view) + offset;
+}
+
+/* The frame of guest code's last stop there. */
+static ucontext_t *frame_of(unsigned int view)
+{
+	return in_view(view, READ_ONCE(page_of(view)->frame), sizeof(ucontext_t));
+}
+
+/* --- mapping ------------------------------------------------------------------ */
+
+/* Has the mapper make the first `n` calls. */
+static long give_orders(unsigned int view, uint32_t n)
+{
+	struct view_orders *orders = orders_of(view);
+	uint64_t answer = 0;
+
+	channel()->counters.operations += n;
+	orders->count = n;
+	__atomic_add_fetch(&orders->sequence, 1, __ATOMIC_SEQ_CST);
+	syscall3(SYS_futex, SYSCALL_ARG(&orders->sequence), FUTEX_WAKE, 1);
+	while (syscall3(SYS_read, MONITOR_FD_DONE, SYSCALL_ARG(&answer), sizeof(answer)) == -EINTR)
+		;
+	return answer >= VIEW_FAILED ? -ENOMEM : 0;
+}
+
+static long put(unsigned int view, uint32_t *n, struct host_call op)
+{
+	orders_of(view)->op[*n] = op;
+	if (++*n < VIEW_MAX_OPS)
+		return 0;
+	*n = 0;
+	return give_orders(view, VIEW_MAX_OPS);
+}
+
+long view_carry_out(struct space *s, unsigned int view)
+{
+	unsigned int index;
+	uint32_t n = 0, i;
+	long result = 0;
+
+	if (s->reset)
+		result = put(view, &n, call_clear());
+	for (index = 0; index < SPACE_LDT_ENTRIES && !result; index++)
+		if (s->ldt_stale >> index & 1)
+			result = put(view, &n, call_for_ldt(index, s->ldt[index], VIEW_ORDERS +
+					VIEW_O_OPS + (uint64_t)n * CALL_BYTES));
+	for (i = 0; i < s->nr_ops && !result; i++)
+		result = put(view, &n, call_for(&s->ops[i], VIEW_FD_RAM));
+	if (n && !result)
+		result = give_orders(view, n);
+	s->reset = false;
+	s->ldt_stale = 0;
+	s->nr_ops = 0;
+	s->urgent = false;
+	return result;
+}
+
+void view_ready(struct guest *g, unsigned int view)
+{
+	struct space *s = &g->space[2 * view + 1];
+	struct channel *c = channel();
+	unsigned int index;
+
+	if (READ_ONCE(page_of(view)->turn) != VIEW_TURN_DEAD)
+		return;
+	c->address = view;
+	monitor_request(CHANNEL_VIEW);
+	/* It is empty, and so is its LDT. */
+	space_clear(s);
+	for (index = 0; index < SPACE_LDT_ENTRIES; index++)
+		if (s->ldt[index])
+			s->ldt_stale |= 1ull << index;
+}
+
+/* --- the FPU -------------------------------------------------------------------- */
+
+/* FXSAVE's layout, then XSAVE's word that says which components are not in their
+ * initial state (Intel SDM 1, 13.4).  What the kernel keeps for itself lies
+ * between, and the vector registers of 64-bit mode. */
+#define FXSAVE_MXCSR 24
+#define FXSAVE_MXCSR_MASK 28
+#define FXSAVE_REGISTERS 416
+#define FXSAVE_MAGIC 464	/* struct _fpx_sw_bytes */
+#define FXSAVE_BYTES 512
+#define XSTATE_X87_SSE 3u
+
+static int fpu_at = -1;	/* where guest code ran last: a view, or -1 */
+
+static uint8_t *fpu_of(int view)
+{
+	ucontext_t *frame = view < 0 ? monitor_frame : frame_of((unsigned int)view);
+	uint64_t at;
+
+	if (!frame)
+		return NULL;
+	at = SYSCALL_ARG(READ_ONCE(frame->uc_mcontext.fpregs));
+	return view < 0 ? (uint8_t *)at :
+	       in_view((unsigned int)view, at, FXSAVE_BYTES + sizeof(uint64_t));
+}
+
+/*
+ * x87 and SSE registers follow execution, whatever the guest says of CR0.TS.
+ * AVX's upper halves stay with the process, as in the other engine.
+ */
+void view_fpu_follows(int view)
+{
+	uint8_t *from = fpu_of(fpu_at), *to = fpu_of(view);
+	uint32_t magic, mxcsr, mask;
+	uint64_t parts, keep;
+
+	if (view == fpu_at)
+		return;
+	fpu_at = view;
+	if (!from || !to)
+		return;
+	memcpy(&mask, to + FXSAVE_MXCSR_MASK, sizeof(mask));
+	memcpy(to, from, FXSAVE_REGISTERS);
+	/* Bits that must be 0 would fault when it is loaded. */
+	memcpy(&mxcsr, to + FXSAVE_MXCSR, sizeof(mxcsr));
+	mxcsr &= mask ? mask : 0xffbf;
+	memcpy(to + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+	memcpy(to + FXSAVE_MXCSR_MASK, &mask, sizeof(mask));
+	memcpy(&magic, to + FXSAVE_MAGIC, sizeof(magic));
+	if (magic != FP_XSTATE_MAGIC1)
+		return;
+	memcpy(&parts, from + FXSAVE_BYTES, sizeof(parts));
+	memcpy(&keep, to + FXSAVE_BYTES, sizeof(keep));
+	parts = (keep & ~(uint64_t)XSTATE_X87_SSE) | (parts & XSTATE_X87_SSE);
+	memcpy(to + FXSAVE_BYTES, &parts, sizeof(parts));
+}
+
+/* --- running ----------------------------------------------------------------------- */
+
+static void segments_in(const struct engine_vcpu *v, struct view_page *p)
+{
+	p->ds = v->regs.ds;
+	p->es = v->regs.es;
+	p->fs = v->regs.fs;
+	p->gs = v->regs.gs;
+	p->fs_base = v->fs_base;
+	p->gs_base = v->gs_base;
+	p->flags = (v->regs.eflags & EFLAGS_KEPT) | EFLAGS_FIXED;
+}
+
+static void segments_out(struct engine_vcpu *v, const struct view_page *p)
+{
+	v->regs.ds = (uint16_t)READ_ONCE(p->ds);
+	v->regs.es = (uint16_t)READ_ONCE(p->es);
+	v->regs.fs = (uint16_t)READ_ONCE(p->fs);
+	v->regs.gs = (uint16_t)READ_ONCE(p->gs);
+	v->fs_base = (uint32_t)READ_ONCE(p->fs_base);
+	v->gs_base = (uint32_t)READ_ONCE(p->gs_base);
+}
+
+/* Sleeps until it is the monitor's turn, or that time; false: the time came. */
+static bool wait_turn(struct view_page *p, uint64_t until_ns)
+{
+	const struct timespec until = {
+		.tv_sec = (time_t)(until_ns / 1000000000),
+		.tv_nsec = (long)(until_ns % 1000000000),
+	};
+
+	while (__atomic_load_n(&p->turn, __ATOMIC_ACQUIRE) == VIEW_TURN_GUEST)
+		if (syscall6(SYS_futex, SYSCALL_ARG(&p->turn), FUTEX_WAIT_BITSET, VIEW_TURN_GUEST,
+			     until_ns ? SYSCALL_ARG(&until) : 0, 0, FUTEX_BITSET_MATCH_ANY) ==
+		    -ETIMEDOUT)
+			return false;
+	return true;
+}
+
+/* Waits for its stop; has it kicked in time, and ended if that does not help. */
+static void wait_for_stop(struct view_page *p, unsigned int view, uint64_t deadline)
+{
+	if (wait_turn(p, deadline))
+		return;
+	monitor_request(CHANNEL_KICK);
+	while (!wait_turn(p, engine_clock_ns() + PATIENCE_NS)) {
+		channel()->address = view;
+		monitor_request(CHANNEL_END_VIEW);
+	}
+}
+
+void view_run(struct guest *g, unsigned int view, uint64_t deadline)
+{
+	struct view_page *p = page_of(view);
+	struct engine_vcpu *v = &g->cpu.v;
+	ucontext_t *frame = frame_of(view);
+	greg_t gregs[NGREG];
+
+	if (frame) {
+		view_fpu_follows((int)view);
+		monitor_registers_in(v, frame->uc_mcontext.gregs);
+		memset(&frame->uc_sigmask, 0, sizeof(uint64_t));
+		segments_in(v, p);
+		__atomic_store_n(&p->turn, VIEW_TURN_GUEST, __ATOMIC_RELEASE);
+		syscall3(SYS_futex, SYSCALL_ARG(&p->turn), FUTEX_WAKE, 1);
+		wait_for_stop(p, view, deadline);
+		frame = frame_of(view);
+	}
+	/* Its process is gone, or says nothing that makes sense: whatever it
+	 * was, no program of 32-bit mode did that. */
+	if (!frame || READ_ONCE(p->turn) == VIEW_TURN_DEAD) {
+		fpu_at = -1;
+		channel()->address = view;
+		monitor_request(CHANNEL_END_VIEW);
+		v->exit.kind = ENGINE_EXIT_LONG_MODE;
+		return;
+	}
+	memcpy(gregs, frame->uc_mcontext.gregs, sizeof(gregs));
+	monitor_registers_out(v, gregs);
+	segments_out(v, p);
+	monitor_classify(g, &(struct stop){
+		.signal = (int)READ_ONCE(p->signal), .code = (int)READ_ONCE(p->code),
+		.gregs = gregs, .view = true,
+	});
+}
