@@ -56,6 +56,14 @@ class Guest:
         header = header[:10] + struct.pack("!H", checksum(header + ends)) + ends
         self.frame(0x800, header + payload)
 
+    def fragment(self, number, offset, data, more, to=HOST):
+        """Of a UDP datagram; the offset in bytes."""
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(data), number,
+                             offset // 8 | (0x2000 if more else 0), 64, 17, 0)
+        ends = socket.inet_aton(US) + socket.inet_aton(to)
+        header = header[:10] + struct.pack("!H", checksum(header + ends)) + ends
+        self.frame(0x800, header + data)
+
     def receive(self, protocol):
         """The next such packet: source port, destination port, what follows."""
         while True:
@@ -174,6 +182,55 @@ def tcp_in(g, port):
         say(client.recv(100) == b"HELLO GUEST", "TCP in by hostfwd: both ways")
 
 
+def in_pieces(number, data, server, g, order, cut=1480, extra=()):
+    """Sends data as fragments in this order of them; then `extra` again."""
+    whole = struct.pack("!HHHH", 4001, server.getsockname()[1], 8 + len(data), 0) + data
+    pieces = [(at, whole[at:at + cut], at + cut < len(whole)) for at in range(0, len(whole), cut)]
+    for i in order(list(range(len(pieces)))):
+        g.fragment(number, *pieces[i])
+        if i in extra:
+            g.fragment(number, *pieces[i])
+
+
+def fragments(g):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+        port = server.getsockname()[1]
+        data = os.urandom(8000)
+        for what, order in ("in order", list), ("backwards", lambda x: x[::-1]):
+            in_pieces(10, data, server, g, order)
+            say(server.recv(65536) == data, f"fragments {what}")
+        in_pieces(11, data, server, g, lambda x: x[::-1], extra=(0, 2, 3, 5))
+        say(server.recv(65536) == data, "fragments sent twice")
+        data = os.urandom(65507)
+        in_pieces(12, data, server, g, list)
+        say(server.recv(65536) == data, "fragments of the largest datagram")
+        # Overlapping, beyond the end, too long: none of them arrives, the next does.
+        head = struct.pack("!HHHH", 4001, port, 8 + 56, 0)
+        g.fragment(13, 0, head + bytes(24), True)
+        g.fragment(13, 16, bytes(48), False)
+        g.fragment(14, 32, bytes(32), False)
+        g.fragment(14, 64, bytes(8), True)
+        g.fragment(14, 0, head + bytes(24), True)
+        g.fragment(15, 65528, bytes(64), False)
+        g.fragment(15, 0, head + bytes(24), True)
+        g.udp(4001, port, b"next")
+        say(server.recv(65536) == b"next", "fragments that contradict each other are dropped")
+
+
+def flood(g):
+    """Never completed, 320 MB and then many small ones: it keeps little."""
+    for size in (8000, 8):
+        for i in range(40000):
+            g.fragment(i, 8 * (i % 100), bytes(size), True, f"10.0.3.{i % 250}")
+    say(g.arp(), "a flood of fragments: it is still there")
+    with open(f"/proc/{g.process.pid}/status", encoding="ascii") as f:
+        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
+    say(peak < 64 << 10, f"a flood of fragments: {peak} KiB at most, below 64 MiB")
+    fragments(g)
+
+
 def hostile(g):
     for size in (1, 13, 14, 20, 33, 60, 1514, 9000, 60000):
         for _ in range(50):
@@ -208,6 +265,8 @@ def main():
     taken = Guest(sys.argv[1], spec)
     say(b"cannot listen on udp port 127.0.0.1" in taken.first and taken.close() == 1,
         "a port that is taken is told")
+    fragments(g)
+    flood(g)
     hostile(g)
     say(g.close() == 0, "ends with its guest")
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "device/user_net.h"
+#include "net/reassemble.h"
 #include "sandbox/sandbox.h"
 
 #define GUESTS_FD STDIN_FILENO
@@ -183,6 +184,13 @@ static uint32_t next_timer(const struct stack *s, int64_t now_ms, uint32_t timeo
 	return timeout;
 }
 
+static void input(struct stack *s, const uint8_t *frame, size_t len)
+{
+	frame = reassemble(frame, &len, clock_ns(s) / 1000000);
+	if (frame)
+		slirp_input(s->slirp, frame, (int)len);
+}
+
 /* False: the other end is gone. */
 static bool from_guest(struct stack *s)
 {
@@ -197,7 +205,7 @@ static bool from_guest(struct stack *s)
 		if (n == 0)
 			return false;
 		if ((size_t)n <= sizeof(frame))
-			slirp_input(s->slirp, frame, (int)n);
+			input(s, frame, (size_t)n);
 	}
 	return true;
 }

@@ -27,8 +27,8 @@
 #define MEMORY_MAX (1ul << 30)	/* bytes; a connection buffers some 256 KiB */
 #define SOCKET_TYPE 0xfu	/* of socket(2)'s second argument, without flags */
 
-/* The stack itself bounds neither the fragments it keeps nor its sockets.  A
- * guest that fills this loses its network, not its host's memory. */
+/* The stack itself does not bound its sockets.  A guest that fills this loses
+ * its network, not its host's memory. */
 static bool limit(__rlimit_resource_t what, rlim_t most)
 {
 	struct rlimit now;
