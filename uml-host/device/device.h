@@ -160,7 +160,8 @@ bool bus_mmio_read(struct device_bus *bus, uint32_t address, unsigned int width,
 struct net_backend_ops {
 	/* One packet, after `header_bytes` of struct virtio_net_hdr.  Both never
 	 * block: -1 with EAGAIN when it must wait.  recv returns the bytes of the
-	 * packet and its header, more than fit if it was cut; 0: no more, ever. */
+	 * packet and its header, more than fit if it was cut; 0: no more, ever,
+	 * and the back end says why. */
 	ssize_t (*send)(struct net_backend *backend, const struct iovec *iov, int n);
 	ssize_t (*recv)(struct net_backend *backend, const struct iovec *iov, int n);
 	/* What the guest agreed to, of `features`.  NULL: all the same. */

@@ -96,8 +96,8 @@ static void receive_failed(struct net *net, ssize_t got)
 		return;
 	/* Said to be readable for ever: not to be asked again. */
 	net->ended = true;
-	warn("net %u receives no more%s%s", net->device.nr, got < 0 ? ": " : "",
-	     got < 0 ? strerror(errno) : "");
+	if (got < 0)
+		warn("net %u receives no more: %s", net->device.nr, strerror(errno));
 }
 
 static int64_t net_receive(struct net *net, struct vq_chain *c)

@@ -11,7 +11,9 @@
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +120,8 @@ const char *user_net_parse(const char *text, struct user_net_spec *spec)
 struct user_net {
 	struct net_backend backend;
 	pid_t pid;
+	pthread_t watcher;
+	atomic_bool closing;	/* its end is ours */
 };
 
 static ssize_t user_send(struct net_backend *b, const struct iovec *iov, int n)
@@ -132,6 +136,9 @@ static ssize_t user_recv(struct net_backend *b, const struct iovec *iov, int n)
 	struct msghdr message = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n };
 	ssize_t got = recvmsg(b->fd, &message, 0);
 
+	/* It died with frames of ours unread. */
+	if (got < 0 && errno == ECONNRESET)
+		return 0;
 	if (got < 0 || !(message.msg_flags & MSG_TRUNC))
 		return got;
 	errno = EMSGSIZE;
@@ -142,8 +149,10 @@ static void user_close(struct net_backend *b)
 {
 	struct user_net *u = (struct user_net *)b;
 
-	close(b->fd);
+	atomic_store(&u->closing, true);
 	kill(u->pid, SIGKILL);
+	pthread_join(u->watcher, NULL);
+	close(b->fd);
 	while (waitpid(u->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	free(u);
@@ -207,6 +216,39 @@ static void await_ready(int fd, const char *path)
 		die("--net=user: %s", line);
 }
 
+/* Says at once how the process ended, whether or not the guest uses its network.
+ * It stays a zombie until user_close(), so that its number remains its own. */
+static void *watch(void *arg)
+{
+	struct user_net *u = arg;
+	siginfo_t end;
+
+	while (waitid(P_PID, (id_t)u->pid, &end, WEXITED | WNOWAIT) != 0)
+		if (errno != EINTR)
+			return NULL;
+	if (atomic_load(&u->closing))
+		return NULL;
+	if (end.si_code == CLD_EXITED)
+		warn("the network process " PROGRAM " (%d) ended with status %d: the guest goes on without",
+		     (int)u->pid, end.si_status);
+	else
+		warn("the network process " PROGRAM " (%d) was ended by signal %d (%s): the guest goes on without",
+		     (int)u->pid, end.si_status, strsignal(end.si_status));
+	return NULL;
+}
+
+static void start_watcher(struct user_net *u)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	errno = pthread_create(&u->watcher, NULL, watch, u);
+	if (errno)
+		die_errno("cannot start a thread for the network process");
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 static struct net_backend *user_open(const char *text)
 {
 	struct user_net *u = calloc(1, sizeof(*u));
@@ -231,6 +273,7 @@ static struct net_backend *user_open(const char *text)
 	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0)
 		die_errno("cannot set up the network's socket");
 	u->backend = (struct net_backend){ .ops = &user_ops, .fd = pair[0] };
+	start_watcher(u);
 	return &u->backend;
 }
 
