@@ -73,10 +73,11 @@ static int make_memory(const char *name, size_t bytes)
 	return fd;
 }
 
-/* The report of a crash: what the guest did last.  Async-signal-safe. */
+/* The report of a crash: what the guest did last, from its own state; with the
+ * direct engine that is numbers to print and no more.  Async-signal-safe. */
 static void tell_last_stops(void *arg)
 {
-	const struct guest *g = ((const struct machine *)arg)->guest;
+	const struct guest *g = ((const struct machine *)arg)->shared;
 	uint32_t n = g->last.n, i = n > GUEST_LAST_STOPS ? n - GUEST_LAST_STOPS : 0;
 
 	crash_text("  the guest's last stops, the latest at the end:\n");

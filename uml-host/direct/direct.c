@@ -53,6 +53,13 @@ struct direct {
 	uint64_t floor_ns;
 	struct engine_counters counters;
 
+	/* A thread that hands out events, on whatever CPU is idle, and what it and
+	 * the thread of direct_run do by turns. */
+	pthread_t drainer;
+	pthread_mutex_t turn;
+	atomic_bool over;
+	const struct guest_owner *owner;
+
 	/* A thread that waits for the end of processes. */
 	pthread_t watcher;
 	int closing_fd;		/* eventfd */
@@ -183,10 +190,22 @@ static void *watch(void *arg)
 	}
 }
 
+static void start_thread(pthread_t *thread, void *(*run)(void *), struct direct *d)
+{
+	sigset_t all, old;
+
+	/* Signals are for the threads that expect them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	errno = pthread_create(thread, NULL, run, d);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (errno)
+		die_errno("cannot start a thread");
+}
+
 static void start_watching(struct direct *d)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = CLOSING };
-	sigset_t all, old;
 
 	atomic_store(&d->gone, false);
 	d->closing_fd = eventfd(0, EFD_CLOEXEC);
@@ -194,13 +213,7 @@ static void start_watching(struct direct *d)
 	if (d->closing_fd < 0 || d->ends_fd < 0 ||
 	    epoll_ctl(d->ends_fd, EPOLL_CTL_ADD, d->closing_fd, &event) != 0)
 		die_errno("cannot watch the guest's process");
-	/* Signals are for the threads that expect them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	errno = pthread_create(&d->watcher, NULL, watch, d);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (errno)
-		die_errno("cannot start a thread");
+	start_thread(&d->watcher, watch, d);
 }
 
 static void stop_process(struct direct *d)
@@ -412,6 +425,7 @@ struct direct *direct_open(const struct direct_config *config)
 	/* The other engine's timer: somebody else's means nothing here either. */
 	signal(SIGALRM, SIG_IGN);
 	pthread_mutex_init(&d->ends, NULL);
+	pthread_mutex_init(&d->turn, NULL);
 	d->image_fd = program_file(MONITOR_NAME, monitor_image,
 				   (size_t)(monitor_image_end - monitor_image));
 	d->view_image_fd = program_file(VIEW_NAME, view_image,
@@ -435,6 +449,7 @@ void direct_close(struct direct *d)
 	munmap(d->channel, MONITOR_CHANNEL_BYTES);
 	munmap(d->views, MONITOR_VIEWS_BYTES);
 	pthread_mutex_destroy(&d->ends);
+	pthread_mutex_destroy(&d->turn);
 	close(d->image_fd);
 	close(d->view_image_fd);
 	free(d);
@@ -472,19 +487,47 @@ void direct_set_trace(struct direct *d, uint32_t rows, uint32_t kinds)
 
 /* --- answers ------------------------------------------------------------------------ */
 
-/* Hands out the events that are there.  They may say anything. */
-static void drain_events(struct direct *d, const struct guest_owner *owner)
+/* The state as it stands, for whoever is asked about it. */
+static void look(struct direct *d)
 {
+	pthread_mutex_lock(&d->turn);
+	guest_import(d->config.own, d->config.shared);
+	pthread_mutex_unlock(&d->turn);
+}
+
+/* Hands out the events that are there.  They may say anything. */
+static void drain_events(struct direct *d)
+{
+	const struct guest_owner *owner = d->owner;
 	struct channel *c = d->channel;
-	uint32_t head = __atomic_load_n(&c->head, __ATOMIC_ACQUIRE), tail = c->tail, n;
+	uint32_t head, tail, n;
 	struct guest_event event;
 
+	pthread_mutex_lock(&d->turn);
+	head = __atomic_load_n(&c->head, __ATOMIC_ACQUIRE);
+	tail = c->tail;
 	for (n = 0; tail != head && n < CHANNEL_EVENTS; n++) {
 		guest_import_event(&event, &c->event[tail % CHANNEL_EVENTS]);
 		__atomic_store_n(&c->tail, ++tail, __ATOMIC_RELEASE);
 		if (owner->event)
 			owner->event(owner->context, &event);
 	}
+	pthread_mutex_unlock(&d->turn);
+}
+
+static void *drain(void *arg)
+{
+	struct direct *d = arg;
+	struct channel *c = d->channel;
+
+	placement_leave(&d->placement);
+	while (!atomic_load(&d->over)) {
+		uint32_t bell = __atomic_load_n(&c->events_bell, __ATOMIC_SEQ_CST);
+
+		drain_events(d);
+		futex_wait(&c->events_bell, bell, DRAIN_NS);
+	}
+	return NULL;
 }
 
 static void serve_access(struct direct *d, const struct guest_owner *owner, bool port)
@@ -540,7 +583,7 @@ static bool serve(struct direct *d, const struct guest_owner *owner, enum channe
 
 	uint32_t address = *(volatile uint32_t *)&c->address;
 
-	drain_events(d, owner);
+	drain_events(d);
 	switch (request) {
 	case CHANNEL_NONE:
 		return true;
@@ -577,12 +620,6 @@ static bool serve(struct direct *d, const struct guest_owner *owner, enum channe
 	return true;
 }
 
-/* The state as it stands, for whoever is asked about it. */
-static void look(struct direct *d)
-{
-	guest_import(d->config.own, d->config.shared);
-}
-
 /* The guest's state, all of it new. */
 static void hand_over(struct direct *d)
 {
@@ -608,21 +645,28 @@ void direct_run(struct direct *d, const struct guest_owner *owner, bool each_eve
 	d->fresh = false;
 	c = d->channel;
 	hand_over(d);
+	d->owner = owner;
 	c->each_event = each_event;
+	atomic_store(&d->over, false);
+	if (!each_event)
+		start_thread(&d->drainer, drain, d);
 	answer(d);
 	while (goes_on && !(owner->stop && owner->stop(owner->context))) {
-		bool traced = __atomic_load_n(&d->config.shared->trace_kinds, __ATOMIC_RELAXED);
-		enum channel_request request = wait_request(d, traced ? DRAIN_NS : 0);
+		enum channel_request request = wait_request(d, 0);
 
 		if (request == CHANNEL_NONE && atomic_load(&d->gone))
 			die("the process that ran the guest was killed from outside");
-		if (request != CHANNEL_NONE || traced)
+		if (each_event || request == CHANNEL_NONE || request == CHANNEL_INITIALISED)
 			look(d);
 		goes_on = serve(d, owner, request);
 		if (request != CHANNEL_NONE && goes_on)
 			answer(d);
 	}
+	atomic_store(&d->over, true);
+	if (!each_event)
+		pthread_join(d->drainer, NULL);
 	look(d);
+	drain_events(d);
 	/* Not the guest's end: the monitor's. */
 	if (!goes_on && d->config.own->end == END_RUNNING)
 		monitor_failed(d);

@@ -160,12 +160,18 @@ static void move_to_idle_cpu(struct placement *p)
 	close(lock);
 }
 
+void placement_leave(const struct placement *p)
+{
+	if (p->cpu >= 0)
+		sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
+}
+
 static void *watch(void *arg)
 {
 	struct placement *p = arg;
 	uint64_t last, now;
 
-	sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
+	placement_leave(p);
 	last = guest_waited(p);
 	while (!closing_within(p, LOOK_NS)) {
 		now = guest_waited(p);
@@ -227,6 +233,5 @@ void placement_close(struct placement *p)
 		pthread_join(p->watcher, NULL);
 		sem_destroy(&p->closing);
 	}
-	if (p->cpu >= 0)
-		sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
+	placement_leave(p);
 }

@@ -34,6 +34,8 @@ struct placement {
 void placement_open(struct placement *p);
 /* Watches the load from now on. */
 void placement_watch(struct placement *p);
+/* Lets the calling thread run wherever the program may. */
+void placement_leave(const struct placement *p);
 /* Gives the CPUs back to the calling thread. */
 void placement_close(struct placement *p);
 

@@ -37,7 +37,7 @@
 
 #define MONITOR_NAME "uml-host-vcpu"
 
-#define CHANNEL_EVENTS 4096u	/* a power of two */
+#define CHANNEL_EVENTS 1024u	/* a power of two */
 #define CHANNEL_FILTER 512u
 #define CHANNEL_TEXT EVENT_TEXT
 
@@ -87,6 +87,7 @@ struct channel {
 	uint32_t vmcall;	/* enum vmcall_behaviour, as probed */
 	uint64_t floor_ns;
 
+	uint32_t events_bell;	/* a futex for who hands events out */
 	uint32_t head, tail;	/* events: next to write, next to read */
 	struct guest_event event[CHANNEL_EVENTS];
 };

@@ -87,8 +87,6 @@ void view_fpu_follows(int view);
 extern const struct guest_owner monitor_owner;
 /* Tells the supervisor, and waits for its answer. */
 void monitor_request(enum channel_request request);
-/* The supervisor should look. */
-void monitor_ring(void);
 
 /* clock.c: `vdso` is the ELF image in memory, or NULL. */
 void monitor_find_clock(const void *vdso);

@@ -10,12 +10,10 @@
 #include "base/die.h"
 #include "monitor/monitor.h"
 
-void monitor_ring(void)
+static void ring(uint32_t *bell)
 {
-	struct channel *c = channel();
-
-	__atomic_add_fetch(&c->bell, 1, __ATOMIC_SEQ_CST);
-	syscall3(SYS_futex, SYSCALL_ARG(&c->bell), FUTEX_WAKE, 1);
+	__atomic_add_fetch(bell, 1, __ATOMIC_SEQ_CST);
+	syscall3(SYS_futex, SYSCALL_ARG(bell), FUTEX_WAKE, 1);
 }
 
 void monitor_request(enum channel_request request)
@@ -23,7 +21,7 @@ void monitor_request(enum channel_request request)
 	struct channel *c = channel();
 
 	__atomic_store_n(&c->request, request, __ATOMIC_SEQ_CST);
-	monitor_ring();
+	ring(&c->bell);
 	while (__atomic_load_n(&c->request, __ATOMIC_SEQ_CST) == request)
 		syscall6(SYS_futex, SYSCALL_ARG(&c->request), FUTEX_WAIT_BITSET, request, 0, 0,
 			 FUTEX_BITSET_MATCH_ANY);
@@ -52,8 +50,8 @@ static void on_event(void *context, const struct guest_event *event)
 	__atomic_store_n(&c->head, head + 1, __ATOMIC_RELEASE);
 	if (c->each_event)
 		monitor_request(CHANNEL_EVENTS_FULL);
-	else if (head % (CHANNEL_EVENTS / 4) == 0)
-		monitor_ring();
+	else if (head % (CHANNEL_EVENTS / 2) == 0)
+		ring(&c->events_bell);
 }
 
 static bool on_notify(void *context, gpa_t address)
