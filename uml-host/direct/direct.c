@@ -9,21 +9,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/die.h"
 #include "base/program.h"
 #include "direct/direct.h"
+#include "engine/clock.h"
 #include "engine/placement.h"
 #include "monitor/channel.h"
 #include "monitor/signals.h"
@@ -31,6 +35,7 @@
 
 #define DRAIN_NS 5000000	/* events are looked at that often, if there is no other reason */
 
+#define START_NS 5000000000ull	/* a process that takes longer to start does not */
 #define VIEWS GUEST_TABLES
 #define CLOSING (VIEWS + 1)	/* among the ends of processes: the watcher's own */
 
@@ -39,7 +44,7 @@ extern const unsigned char view_image[], view_image_end[];
 
 struct direct {
 	struct direct_config config;
-	int image_fd, view_image_fd;
+	int image_fd, view_image_fd, filters_fd;
 	struct channel *channel;
 	/* What the user views share with the monitor, and the answers of their
 	 * mappers to it. */
@@ -245,38 +250,90 @@ static void stop_process(struct direct *d)
 
 _Noreturn static void become_view(struct direct *d, unsigned int view, pid_t parent)
 {
-	const int fds[] = { d->config.ram_fd, d->done_fd, d->views_fd };
+	const int fds[] = { d->config.ram_fd, d->done_fd, d->views_fd, d->filters_fd };
 	char number[] = { (char)('0' + view / 10), (char)('0' + view % 10), '\0' };
 
 	program_detach(parent);
-	program_become(d->view_image_fd, VIEW_NAME, number, fds, 3);
+	program_become(d->view_image_fd, VIEW_NAME, number, fds, 4);
 	view_page(d, view)->failed = -errno;
 	_exit(1);
 }
 
-static void put_filter(struct direct *d, unsigned int view, uint64_t at,
+static void put_filter(int fd, uint64_t at,
 		       size_t (*make)(struct sock_filter *, size_t, uint64_t, uint64_t))
 {
-	struct view_filter *f = (struct view_filter *)((char *)view_page(d, view) +
-						       (at - VIEW_SLICE));
+	struct view_filter f = { .program = at + offsetof(struct view_filter, filter) };
 
-	f->len = make(f->filter, VIEW_FILTER, VIEW_SLICE, VIEW_SLICE_BYTES);
-	f->program = at + offsetof(struct view_filter, filter);
+	f.len = make(f.filter, VIEW_FILTER, VIEW_SLICE, VIEW_SLICE_BYTES);
+	if (pwrite(fd, &f, sizeof(f), (off_t)(at - VIEW_MAPPER_FILTER)) != sizeof(f))
+		die_errno("cannot write the filters of the guest's processes");
 }
 
-/* Starts the process of a view; false if it did not get as far as its first stop.
- * Its mapper has said by then that it is there. */
+/* The filters of all views, which nobody can change any more. */
+static int make_filters(void)
+{
+	int fd = memfd_create("uml-host-filters", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, 2 * VIEW_FILTER_BYTES) != 0)
+		die_errno("cannot make the filters of the guest's processes");
+	put_filter(fd, VIEW_MAPPER_FILTER, sandbox_mapper_filter);
+	put_filter(fd, VIEW_GUEST_FILTER, sandbox_view_filter);
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+		die_errno("cannot seal the filters of the guest's processes");
+	return fd;
+}
+
+static bool is_child_of(pid_t pid, pid_t parent)
+{
+	char path[64];
+	int found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%*d (%*[^)]) %*c %d", &found) != 1)
+		found = 0;
+	if (f)
+		fclose(f);
+	return found == parent;
+}
+
+/* Waits until a new view and its mapper are there.  The monitor shares the page,
+ * and may play with it: nothing here waits for ever, or believes it. */
+static bool await_view(struct direct *d, unsigned int view, pid_t pid)
+{
+	struct view_page *p = view_page(d, view);
+	struct pollfd done = { .fd = d->done_fd, .events = POLLIN };
+	uint64_t until = engine_clock_ns() + START_NS, answer;
+	const struct iovec to = { &answer, sizeof(answer) };
+	pid_t mapper;
+
+	while (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) == VIEW_TURN_GUEST &&
+	       engine_clock_ns() < until)
+		futex_wait(&p->turn, VIEW_TURN_GUEST, START_NS / 16);
+	if (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) != VIEW_TURN_MONITOR || p->failed) {
+		errno = (int)-p->failed;
+		return false;
+	}
+	errno = ETIMEDOUT;
+	if (poll(&done, 1, (int)(START_NS / 1000000)) != 1 ||
+	    preadv2(d->done_fd, &to, 1, -1, RWF_NOWAIT) != sizeof(answer))
+		return false;
+	mapper = (pid_t)p->mapper;
+	if (mapper > 0 && is_child_of(mapper, pid))
+		atomic_store(&d->mapper_pid[view], mapper);
+	return true;
+}
+
+/* Starts the process of a view; false if it did not get as far as its first stop. */
 static bool start_view(struct direct *d, unsigned int view)
 {
 	struct view_page *p = view_page(d, view);
 	pid_t parent = getpid(), pid;
-	uint64_t answer = 0;
 
 	end_view(d, view);
 	memset(p, 0, sizeof(*p));
 	p->turn = VIEW_TURN_GUEST;
-	put_filter(d, view, VIEW_MAPPER_FILTER, sandbox_mapper_filter);
-	put_filter(d, view, VIEW_GUEST_FILTER, sandbox_view_filter);
 	pid = fork();
 	if (pid < 0)
 		die_errno("cannot start a process for the guest's programs");
@@ -284,17 +341,7 @@ static bool start_view(struct direct *d, unsigned int view)
 		become_view(d, view, parent);
 	atomic_store(&d->view_pid[view], pid);
 	watch_process(d, pid, view);
-	while (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) == VIEW_TURN_GUEST)
-		futex_wait(&p->turn, VIEW_TURN_GUEST, 0);
-	if (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) == VIEW_TURN_DEAD || p->failed) {
-		errno = (int)-p->failed;
-		return false;
-	}
-	/* No guest code has run in it yet, so this can be believed. */
-	atomic_store(&d->mapper_pid[view], (pid_t)p->mapper);
-	while (read(d->done_fd, &answer, sizeof(answer)) < 0 && errno == EINTR)
-		;
-	return true;
+	return await_view(d, view, pid);
 }
 
 /* --- start ------------------------------------------------------------------------- */
@@ -430,6 +477,7 @@ struct direct *direct_open(const struct direct_config *config)
 				   (size_t)(monitor_image_end - monitor_image));
 	d->view_image_fd = program_file(VIEW_NAME, view_image,
 					(size_t)(view_image_end - view_image));
+	d->filters_fd = make_filters();
 	cleanup_add(kill_all, d);
 	d->placement = (struct placement){
 		.wanted = config->cpu, .processes = 2 * VIEWS + 1,
@@ -452,6 +500,7 @@ void direct_close(struct direct *d)
 	pthread_mutex_destroy(&d->turn);
 	close(d->image_fd);
 	close(d->view_image_fd);
+	close(d->filters_fd);
 	free(d);
 }
 

@@ -17,6 +17,7 @@
 #define VIEW_FD_RAM 3
 #define VIEW_FD_DONE 4		/* eventfd: the mapper has carried out a batch */
 #define VIEW_FD_VIEWS 5		/* the slices of all views */
+#define VIEW_FD_FILTERS 6	/* sealed: the filters of both tasks */
 
 /* In the view's process: its slice, what it may write, then what it may read.
  * A power of two long, at a multiple of it. */
@@ -57,9 +58,10 @@
 #define VIEW_O_COUNT 4
 #define VIEW_O_OPS 64
 #define VIEW_MAX_OPS 512
-/* Where the filters lie until orders do. */
-#define VIEW_MAPPER_FILTER VIEW_ORDERS
-#define VIEW_GUEST_FILTER (VIEW_ORDERS + VIEW_FILTER_BYTES)
+/* Behind the slice, and not shared with the monitor, which may be its guest's by
+ * now and must not choose them. */
+#define VIEW_MAPPER_FILTER (VIEW_SLICE + VIEW_SLICE_BYTES)
+#define VIEW_GUEST_FILTER (VIEW_MAPPER_FILTER + VIEW_FILTER_BYTES)
 #define VIEW_FILTER_BYTES 0x8000
 #define VIEW_FILTER 1024	/* instructions */
 
@@ -82,7 +84,7 @@ struct view_page {
 	uint64_t flags;		/* EFLAGS bits that a signal return keeps */
 	uint64_t has_bases;	/* rdfsbase and its like may be used */
 	int64_t failed;		/* setting up: -errno */
-	uint64_t mapper;	/* its process ID, until guest code runs */
+	uint64_t mapper;	/* its process ID, once it is there */
 };
 
 /* Written by the monitor alone. */
@@ -93,7 +95,7 @@ struct view_orders {
 	struct host_call op[VIEW_MAX_OPS];
 };
 
-/* While it starts, its filters lie there: a struct sock_fprog and what it names. */
+/* A filter as the kernel takes it: a struct sock_fprog and what it names. */
 struct view_filter {
 	uint64_t len, program;	/* the address in the view's process */
 	struct sock_filter filter[VIEW_FILTER];

@@ -33,7 +33,7 @@ static void check(long result)
 	__builtin_trap();
 }
 
-static void map_slice(uint64_t view)
+static void map_all(uint64_t view)
 {
 	const uint64_t offset = view * VIEW_SLICE_BYTES;
 
@@ -43,6 +43,9 @@ static void map_slice(uint64_t view)
 	check(syscall6(SYS_mmap, VIEW_ORDERS, VIEW_ORDERS_BYTES, PROT_READ,
 		       MAP_SHARED | MAP_FIXED, VIEW_FD_VIEWS, offset + VIEW_OWN_BYTES));
 	check(syscall3(SYS_close, VIEW_FD_VIEWS, 0, 0));
+	check(syscall6(SYS_mmap, VIEW_MAPPER_FILTER, 2 * VIEW_FILTER_BYTES, PROT_READ,
+		       MAP_SHARED | MAP_FIXED, VIEW_FD_FILTERS, 0));
+	check(syscall3(SYS_close, VIEW_FD_FILTERS, 0, 0));
 }
 
 static uint64_t number(const char *text)
@@ -58,7 +61,7 @@ void view_main(const uint64_t *stack)
 {
 	const uint64_t all = ~0ull;
 
-	map_slice(number(start_argument(stack)));
+	map_all(number(start_argument(stack)));
 	page()->has_bases = start_has_fsgsbase(stack);
 	check(syscall6(SYS_prctl, PR_SET_NAME, SYSCALL_ARG(VIEW_NAME), 0, 0, 0, 0));
 	check(catch_signals(view_handler, view_restorer,

@@ -173,7 +173,7 @@ mapper:
 	movabs	$VIEW_MAPPER_FILTER, %rdx
 	call_seccomp
 	movabs	$VIEW_ORDERS, %r15
-	/* It starts with the sequence it finds: what lies there is its filter. */
+	/* What lies there is old. */
 	mov	VIEW_O_SEQUENCE(%r15), %r14d
 	lea	done(%rip), %r12
 	jmp	5f
