@@ -27,6 +27,7 @@
 #include "device/device.h"
 #include "direct/direct.h"
 #include "engine/clock.h"
+#include "gdb/gdb.h"
 
 /* Above RAM: the device page and its rings (ABI 3.1). */
 #define SPARE_PAGES 256u
@@ -42,6 +43,7 @@ struct machine {
 	struct engine *engine;	/* one of these two, once it is started */
 	struct direct *direct;
 	struct log *log;
+	struct gdb *_Atomic gdb;	/* NULL: --gdb was not given */
 	struct device_bus *bus;	/* NULL: no devices, as for the benchmark */
 	struct terminal terminal;
 	atomic_bool left;	/* the user wants to go */
@@ -360,6 +362,8 @@ static bool should_stop(void *context)
 	if (atomic_load_explicit(&m->wants_stats, memory_order_relaxed) &&
 	    atomic_exchange(&m->wants_stats, false))
 		print_stats(m);
+	if (m->gdb)
+		gdb_poll(m->gdb);
 	return atomic_load_explicit(&m->timed_out, memory_order_relaxed) ||
 	       atomic_load_explicit(&m->left, memory_order_relaxed);
 }
@@ -383,6 +387,8 @@ static void leave(void *context)
 	if (m->log)
 		log_give_up(m->log);
 	bus_unblock(m->bus);
+	if (m->gdb)
+		gdb_wake(m->gdb);
 	kick(m);
 }
 
@@ -486,6 +492,34 @@ static bool on_notify(void *context, gpa_t address)
 	return m->bus && bus_notify(m->bus, address.v);
 }
 
+/* --- the debugger ------------------------------------------------------------------ */
+
+static void on_resuming(void *context)
+{
+	gdb_resuming(((struct machine *)context)->gdb);
+}
+
+static bool on_stopped(void *context)
+{
+	return gdb_stopped(((struct machine *)context)->gdb);
+}
+
+static void open_gdb(struct machine *m, struct guest_owner *owner)
+{
+	const struct gdb_config config = {
+		.where = m->options->gdb, .guest = m->guest, .engine = m->engine,
+		.quit = leave, .context = m,
+	};
+
+	if (!config.where)
+		return;
+	owner->resuming = on_resuming;
+	owner->stopped = on_stopped;
+	m->gdb = gdb_open(&config);
+	if (m->options->gdb_wait)
+		gdb_wait(m->gdb);
+}
+
 /* --- timeout --------------------------------------------------------------------- */
 
 static void *timeout_main(void *arg)
@@ -511,6 +545,8 @@ static void *timeout_main(void *arg)
 			log_give_up(m->log);
 		if (m->bus)
 			bus_unblock(m->bus);
+		if (m->gdb)
+			gdb_wake(m->gdb);
 		kick(m);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -633,7 +669,9 @@ static bool looks_at_memory(const struct machine *m)
 
 int machine_run(struct machine *m, struct log *log)
 {
-	const struct guest_owner owner = {
+	int status;
+
+	struct guest_owner owner = {
 		.context = m, .event = on_event, .console = on_console,
 		.notify = on_notify, .port = on_port, .mmio = on_mmio, .initialised = on_initialised,
 		.stop = should_stop,
@@ -645,6 +683,7 @@ int machine_run(struct machine *m, struct log *log)
 		log_set_counters(log, m->guest->stats.stops, stop_name, NR_STOPS);
 	}
 	start_timeout(m);
+	open_gdb(m, &owner);
 	for (;;) {
 		set_wants(m);
 		if (m->direct)
@@ -657,11 +696,16 @@ int machine_run(struct machine *m, struct log *log)
 			bus_quiesce(m->bus);
 		clear_ram(m);
 		machine_load(m);
+		if (m->gdb)
+			gdb_restarted(m->gdb);
 	}
 	stop_timeout(m);
 	if (log)
 		log_keep_counters(log);
-	return finish(m);
+	status = finish(m);
+	if (m->gdb)
+		gdb_ended(m->gdb, status);
+	return status;
 }
 
 void machine_close(struct machine *m)
@@ -669,6 +713,8 @@ void machine_close(struct machine *m)
 	if (m->bus)
 		bus_destroy(m->bus);
 	terminal_restore(&m->terminal);
+	if (m->gdb)
+		gdb_close(m->gdb);
 	close_engine(m);
 	crash_set_note(NULL, NULL);
 	if (m->guest != m->shared)

@@ -14,6 +14,7 @@
 
 #include "base/die.h"
 #include "cmd/options.h"
+#include "gdb/gdb.h"
 
 #define GUESTS (SUB_RUN | SUB_TRACE)
 #define LOGS (SUB_TRACE | SUB_SHOW)
@@ -233,6 +234,17 @@ static void set_simulate(struct options *o, const char *v)
 	o->simulate = (enum vmcall_behaviour)WORD("--simulate-vmcall", v, hosts);
 }
 
+static void set_gdb(struct options *o, const char *v)
+{
+	const char *wrong = gdb_check_address(v);
+
+	if (wrong)
+		usage_error("--gdb: '%s': %s", v, wrong);
+	o->gdb = v;
+}
+
+static void set_gdb_wait(struct options *o, const char *v) { (void)v; o->gdb_wait = true; }
+
 static void set_color(struct options *o, const char *v)
 {
 	static const char *const modes[] = {
@@ -353,6 +365,8 @@ static const struct option_row table[] = {
 	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "as if vmcall were sigill, sigsegv or silent", set_simulate },
 	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=...", set_inject },
+	{ 0, "gdb", "ADDRESS", GUESTS, "a debugger's socket: unix:PATH, tcp:PORT, tcp:HOST:PORT", set_gdb },
+	{ 0, "gdb-wait", NULL, GUESTS, "do not begin before a debugger is there", set_gdb_wait },
 	{ 0, "color", "WHEN", GUESTS | SUB_SHOW, "auto, always or never", set_color },
 	{ 0, "stats", NULL, GUESTS, "at the end: why the guest stopped, on stderr", set_stats },
 	{ 0, "verbose", NULL, GUESTS, "say what uml-host does, on stderr", set_verbose },
@@ -598,6 +612,8 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 	argc -= optind;
 	argv += optind;
 	check_log(o);
+	if (o->gdb_wait && !o->gdb)
+		usage_error("--gdb-wait needs --gdb=ADDRESS for the debugger to connect to");
 	if (!o->stacks)
 		o->log.stack_limit = 0;
 	else if (!o->log.stack_limit)

@@ -50,6 +50,8 @@ struct options {
 	bool stats;
 	enum engine_kind engine;
 	enum isolation isolation;
+	const char *gdb;	/* where a debugger may connect; NULL: nowhere */
+	bool gdb_wait;
 	enum vmcall_behaviour simulate;
 	bool json;		/* bench */
 	unsigned int rounds;	/* bench: hypercalls per run */

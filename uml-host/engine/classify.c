@@ -179,6 +179,7 @@ static void sigtrap(struct engine *e, struct stub *stub)
 	/* int3 comes as SI_KERNEL, debug exceptions with a TRAP_ code. */
 	trap(x, info.si_code == SI_KERNEL ? VECTOR_BP : VECTOR_DB, 0);
 	x->software = x->vector == VECTOR_BP;
+	x->watched = x->vector == VECTOR_DB ? debug_watched(e, stub) : 0;
 }
 
 static void sigbus(struct engine *e, struct stub *stub)

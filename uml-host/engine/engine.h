@@ -62,6 +62,7 @@ struct engine_exit {
 	uint8_t insn_len;	/* valid bytes of insn; 0 if they were not needed */
 	uint32_t error;		/* x86 error code, 0 where the vector has none */
 	uint32_t address;	/* faulting address of VECTOR_PF */
+	uint8_t watched;	/* of VECTOR_DB: bit n = register n of engine_set_debug */
 	uint8_t insn[ENGINE_INSN_MAX + 1];	/* bytes at EIP */
 };
 
@@ -125,6 +126,17 @@ void engine_wait(struct engine *engine, uint64_t deadline);
 
 /* Asks for a kick when CLOCK_MONOTONIC is deadline (ns); 0 cancels. */
 void engine_set_timer(struct engine *engine, uint64_t deadline);
+
+/* For a debugger: the processor's own debug registers, as DR0 to DR3 and DR7 are
+ * laid out, for guest code in every space (Intel SDM 3B, 17.2).  False: the host
+ * does not take them, and none is set.  Call it between two engine_run. */
+bool engine_set_debug(struct engine *engine, const uint32_t address[4], uint32_t dr7);
+
+/* The x87 and SSE registers, as FXSAVE of 64-bit mode stores them.  False: no
+ * code has run yet, or the host refuses the values. */
+#define ENGINE_FPU_BYTES 512
+bool engine_read_fpu(struct engine *engine, uint8_t fpu[ENGINE_FPU_BYTES]);
+bool engine_write_fpu(struct engine *engine, const uint8_t fpu[ENGINE_FPU_BYTES]);
 
 /* Ends every process of the engine and frees it. */
 void engine_close(struct engine *engine);

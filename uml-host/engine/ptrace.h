@@ -5,6 +5,7 @@
  *	ptrace.c	resume and wait, kicks, timer
  *	stub.c		stub processes: start, batches of operations, end
  *	classify.c	a stop signal becomes an x86 vector
+ *	debug.c		debug registers and the FPU state, for a debugger
  */
 #ifndef ENGINE_PTRACE_H
 #define ENGINE_PTRACE_H
@@ -52,6 +53,7 @@ struct engine {
 	_Atomic pid_t running;	/* stub that runs guest code, or 0 */
 	enum vmcall_behaviour vmcall;
 	struct engine_counters counters;
+	uint32_t debug_address[4], dr7;	/* debug.c; DR7 0: none in use */
 
 	struct placement placement;
 };
@@ -67,6 +69,10 @@ int stub_run(struct engine *e, struct stub *stub, struct user_regs_struct *regs)
 void stub_wait(struct stub *stub, int *status);
 /* A request failed: collects the status of the dead stub.  Always true. */
 bool stub_gone(struct engine *e, struct stub *stub, int *status);
+
+/* debug.c: a new stub gets the debug registers; which of them a trap is from. */
+void debug_enter(struct engine *e, struct stub *stub);
+uint8_t debug_watched(struct engine *e, struct stub *stub);
 
 /* classify.c: fills e->config.vcpu->exit, and corrects its registers where the
  * host kernel changed them on the way. */

@@ -343,8 +343,10 @@ struct stub *stub_enter(struct engine *e, unsigned int space)
 	struct stub *stub = &e->stub[space];
 	int error;
 
-	if (!stub->pid)
+	if (!stub->pid) {
 		spawn(e, stub);
+		debug_enter(e, stub);
+	}
 	if (s->urgent || s->reset || s->ldt_stale || s->nr_ops > SPACE_QUEUE / 2) {
 		error = carry_out(e, stub, s);
 		/* Too many mappings (vm.max_map_count): drop them all, what is

@@ -199,6 +199,9 @@ struct guest {
 	bool hcall_unfinished;	/* the trapped call still has to be made */
 	uint8_t hcall_cause;	/* enum event_cause of it */
 
+	/* A debugger steps: no interrupt comes between, but to a halted CPU. */
+	bool hold_interrupts;
+
 	uint8_t end;		/* enum guest_end; once set, it stays */
 	char reason[GUEST_REASON];
 
@@ -519,6 +522,10 @@ struct guest_owner {
 	void (*initialised)(void *context);
 	/* Something outside wants the loop to end: looked at after every exit. */
 	bool (*stop)(void *context);
+	/* For a debugger: guest code is about to run; it stopped.  True: that was
+	 * the debugger's doing, the guest shall not hear of it.  Both or none. */
+	void (*resuming)(void *context);
+	bool (*stopped)(void *context);
 };
 
 /* Runs the guest until it ends or the owner stops it. */

@@ -75,7 +75,7 @@ static void prepare(struct guest *g, struct engine *engine)
 	uint64_t soon = 0, when;
 
 	guest_check_clock(g);
-	if (guest_deliver_interrupts(g))
+	if (!(g->hold_interrupts && !g->cpu.halted) && guest_deliver_interrupts(g))
 		soon = engine_clock_ns() + RECHECK_NS;
 	else if (__atomic_load_n(&g->irq_pending, __ATOMIC_RELAXED) && !g->cpu.halted)
 		soon = engine_clock_ns() + RECHECK_MASKED_NS;
@@ -121,9 +121,13 @@ void guest_run(struct guest *g, struct engine *engine, const struct guest_owner 
 			engine_wait(engine, g->clock_deadline);
 			continue;
 		}
+		if (owner->resuming)
+			owner->resuming(owner->context);
 		engine_run(engine);
 		if (g->cpu.v.exit.kind == ENGINE_EXIT_GONE)
 			die("the process that ran the guest was killed from outside");
+		if (owner->stopped && owner->stopped(owner->context))
+			continue;
 		guest_handle_exit(g);
 		hand_out_events(g, owner);
 		if (g->lg.initialised && !told) {
