@@ -29,6 +29,7 @@ _uml_host_values() {
 	--color) echo auto always never ;;
 	--clock) echo host guest ;;
 	--rewrite) echo patch emulate eager ;;
+	--gdb) echo unix: tcp: ;;
 	--simulate-vmcall) echo host sigill sigsegv silent ;;
 	--abi) echo auto Z "Z'" A S B C D E F ;;
 	--cpu) echo auto none ;;

@@ -516,6 +516,9 @@ static void open_gdb(struct machine *m, struct guest_owner *owner)
 	owner->resuming = on_resuming;
 	owner->stopped = on_stopped;
 	m->gdb = gdb_open(&config);
+	/* Who left before there was anything to wake. */
+	if (atomic_load(&m->left) || atomic_load(&m->timed_out))
+		gdb_wake(m->gdb);
 	if (m->options->gdb_wait)
 		gdb_wait(m->gdb);
 }

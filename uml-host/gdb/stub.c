@@ -423,10 +423,13 @@ static void session(struct gdb *d)
 			socket_accept(&d->socket);
 		}
 	}
-	if (d->socket.client >= 0)
-		target_arm(&d->target);
-	else
+	if (d->socket.client < 0) {
 		target_forget(&d->target);
+		return;
+	}
+	target_arm(&d->target);
+	/* Bytes behind the command that were read with it announce nothing more. */
+	atomic_store(&d->socket.signalled, true);
 }
 
 static void begin(struct gdb *d)
