@@ -15,8 +15,8 @@ path, case = sys.argv[1:]
 
 def connect():
     peer = socket.socket(socket.AF_UNIX)
-    peer.settimeout(20)
     peer.connect(path)
+    peer.settimeout(20)
     return peer
 
 
@@ -149,8 +149,10 @@ def interrupt():
 
 
 def silent():
-    """Attaches and says nothing, until the stub hangs up."""
-    want(connect().recv(1), b"", "silence")
+    """Attaches and says nothing, until the guest is over and the stub hangs up."""
+    peer = connect()
+    want(packet(peer), b"W7c", "the end")
+    want(peer.recv(1), b"", "silence")
 
 
 globals()[case]()

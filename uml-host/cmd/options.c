@@ -365,7 +365,7 @@ static const struct option_row table[] = {
 	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "as if vmcall were sigill, sigsegv or silent", set_simulate },
 	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=...", set_inject },
-	{ 0, "gdb", "ADDRESS", GUESTS, "a debugger's socket: unix:PATH, tcp:PORT, tcp:HOST:PORT", set_gdb },
+	{ 0, "gdb", "ADDRESS", GUESTS, "socket for gdb: unix:PATH, tcp:[HOST:]PORT", set_gdb },
 	{ 0, "gdb-wait", NULL, GUESTS, "do not begin before a debugger is there", set_gdb_wait },
 	{ 0, "color", "WHEN", GUESTS | SUB_SHOW, "auto, always or never", set_color },
 	{ 0, "stats", NULL, GUESTS, "at the end: why the guest stopped, on stderr", set_stats },
@@ -612,6 +612,8 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 	argc -= optind;
 	argv += optind;
 	check_log(o);
+	if (o->gdb && o->engine == ENGINE_DIRECT)
+		usage_error("--gdb is for --engine=ptrace");
 	if (o->gdb_wait && !o->gdb)
 		usage_error("--gdb-wait needs --gdb=ADDRESS for the debugger to connect to");
 	if (!o->stacks)

@@ -116,11 +116,11 @@ static void show_gdt(const struct monitor *m, const char *argument)
 		uint64_t d = g->gdt[i];
 		uint32_t limit = (uint32_t)(d & 0xffff) | (uint32_t)(d >> 32 & 0xf0000);
 
-		if (d)
-			say(m, "0x%02x: base 0x%08x limit 0x%08x %s, dpl %u%s\n", i * 8,
+		if (d >> 47 & 1)
+			say(m, "0x%02x: base 0x%08x limit 0x%08x %s, dpl %u\n", i * 8,
 			    descriptor_base(d), d >> 55 & 1 ? limit << 12 | 0xfff : limit,
 			    !(d >> 44 & 1) ? "system" : d >> 43 & 1 ? "code" : "data",
-			    (unsigned int)(d >> 45 & 3), d >> 47 & 1 ? "" : ", not present");
+			    (unsigned int)(d >> 45 & 3));
 	}
 }
 
@@ -171,9 +171,9 @@ static const struct {
 	const char *name, *help;
 	void (*show)(const struct monitor *m, const char *argument);
 } table[] = {
-	{ "walk", "ADDRESS: the page-table walk of a guest-virtual address", walk },
-	{ "idt", "gates of the guest's IDT", show_idt },
-	{ "gdt", "descriptors of the guest's GDT", show_gdt },
+	{ "walk", "ADDRESS, hexadecimal: which page-table entries lead where", walk },
+	{ "idt", "present gates of the guest's IDT", show_idt },
+	{ "gdt", "present descriptors of the guest's GDT", show_gdt },
 	{ "ring", "calls that wait in the async hypercall ring", show_ring },
 	{ "help", "this list", help },
 };
@@ -186,7 +186,7 @@ static void help(const struct monitor *m, const char *argument)
 
 	(void)argument;
 	for (i = 0; i < ROWS; i++)
-		say(m, "monitor %s: %s\n", table[i].name, table[i].help);
+		say(m, "monitor %s - %s\n", table[i].name, table[i].help);
 }
 
 void monitor(struct target *t, const char *command,

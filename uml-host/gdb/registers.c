@@ -185,7 +185,7 @@ static char *add_text(char *at, const char *end, const char *text)
 
 const char *registers_xml(void)
 {
-	static char xml[4096];
+	static char xml[6144];
 	const char *end = xml + sizeof(xml);
 	char *at = xml, name[8];
 	unsigned int i;
@@ -205,10 +205,18 @@ const char *registers_xml(void)
 	for (i = 0; i < CONTROL; i++)
 		at = add_register(at, end, control_name[i], 32, "int");
 	at = add_text(at, end, "</feature><feature name=\"org.gnu.gdb.i386.sse\">"
-		      "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>");
+		      "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"
+		      "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
+		      "<vector id=\"v16b\" type=\"int8\" count=\"16\"/>"
+		      "<vector id=\"v4i\" type=\"int32\" count=\"4\"/>"
+		      "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/>"
+		      "<field name=\"v2_double\" type=\"v2d\"/>"
+		      "<field name=\"v16_int8\" type=\"v16b\"/>"
+		      "<field name=\"v4_int32\" type=\"v4i\"/>"
+		      "<field name=\"uint128\" type=\"uint128\"/></union>");
 	for (i = 0; i < XMM; i++) {
 		snprintf(name, sizeof(name), "xmm%u", i);
-		at = add_register(at, end, name, 128, "v4f");
+		at = add_register(at, end, name, 128, "vec128");
 	}
 	at = add_register(at, end, "mxcsr", 32, "int");
 	add_text(at, end, "</feature></target>");

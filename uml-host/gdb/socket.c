@@ -160,7 +160,7 @@ void socket_open(struct gdb_socket *s, const char *where)
 	s->listener = has_prefix(where, "unix:") ? listen_unix(s, where + strlen("unix:")) :
 						   listen_tcp(where);
 	announce(s->listener);
-	if (listen(s->listener, 4) != 0)
+	if (listen(s->listener, 16) != 0)
 		die_errno("--gdb: cannot listen");
 }
 
