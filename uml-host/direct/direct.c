@@ -378,15 +378,20 @@ static int make_shared(struct direct *d)
 	return channel_fd;
 }
 
-/* The question that stands, or CHANNEL_NONE; waits for the bell or `ns`. */
-static enum channel_request wait_request(struct direct *d, uint64_t ns)
+static uint32_t read_bell(struct direct *d)
+{
+	return __atomic_load_n(&d->channel->bell, __ATOMIC_SEQ_CST);
+}
+
+/* The question that stands, or CHANNEL_NONE; waits until the bell has rung since it
+ * was read. */
+static enum channel_request wait_request(struct direct *d, uint32_t bell)
 {
 	struct channel *c = d->channel;
-	uint32_t bell = __atomic_load_n(&c->bell, __ATOMIC_SEQ_CST);
 	uint32_t request = __atomic_load_n(&c->request, __ATOMIC_SEQ_CST);
 
 	if (request == CHANNEL_NONE && !atomic_load(&d->gone)) {
-		futex_wait(&c->bell, bell, ns);
+		futex_wait(&c->bell, bell, 0);
 		request = __atomic_load_n(&c->request, __ATOMIC_SEQ_CST);
 	}
 	return request < NR_CHANNEL_REQUESTS ? (enum channel_request)request : CHANNEL_NONE;
@@ -428,7 +433,7 @@ static void start_process(struct direct *d, uint32_t floor_rounds)
 	atomic_store(&d->pid, pid);
 	start_watching(d);
 	watch_process(d, pid, VIEWS);
-	while (wait_request(d, 0) != CHANNEL_READY && !atomic_load(&d->gone))
+	while (wait_request(d, read_bell(d)) != CHANNEL_READY && !atomic_load(&d->gone))
 		;
 	step = c->failed_step;
 	if (step || c->request != CHANNEL_READY) {
@@ -686,6 +691,7 @@ void direct_run(struct direct *d, const struct guest_owner *owner, bool each_eve
 {
 	struct channel *c;
 	bool goes_on = true;
+	uint32_t bell;
 
 	if (!d->fresh) {
 		stop_process(d);
@@ -700,8 +706,14 @@ void direct_run(struct direct *d, const struct guest_owner *owner, bool each_eve
 	if (!each_event)
 		start_thread(&d->drainer, drain, d);
 	answer(d);
-	while (goes_on && !(owner->stop && owner->stop(owner->context))) {
-		enum channel_request request = wait_request(d, 0);
+	for (;;) {
+		enum channel_request request;
+
+		/* Before the owner is asked: who makes it say yes rings then. */
+		bell = read_bell(d);
+		if (!goes_on || (owner->stop && owner->stop(owner->context)))
+			break;
+		request = wait_request(d, bell);
 
 		if (request == CHANNEL_NONE && atomic_load(&d->gone))
 			die("the process that ran the guest was killed from outside");
