@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The stub's filter: what is allowed works, everything else kills.
+ * The filters of processes that run guest code: what is allowed works, everything
+ * else is a SIGSYS.
  */
 #include <criterion/criterion.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,8 +21,12 @@
 enum trial {
 	MAP_GUEST, MAP_HIGH, MAP_NO_FILE, MAP_OTHER_FD, MAP_PRIVATELY, UNMAP_LOW, UNMAP_HIGH,
 	LDT, EXIT, WRITE, OPEN, PROTECT, SIGNAL, INT80, PTRACE_, CLONE_, X32,
-	TIME, VSYSCALL,
+	TIME, VSYSCALL, SIGNAL_SELF, SOCKET_, FUTEX_ELSEWHERE, FUTEX_OTHER_OP, CLOCK_OF_PROCESS,
 };
+
+/* Memory that two filters let a process sleep on. */
+#define SHARED 0x0f0000000000ull
+#define SHARED_BYTES 0x20000ull
 
 static long raw(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -60,6 +66,12 @@ static long try(enum trial t)
 	case TIME: return raw(SYS_time, 0, 0, 0, 0, 0, 0);
 	/* time() of the vsyscall page; where there is none it is a SIGSEGV. */
 	case VSYSCALL: return ((long (*)(void *))0xffffffffff600400)(NULL);
+	case SIGNAL_SELF: return raw(SYS_tgkill, getpid(), getpid(), 0, 0, 0, 0);
+	case SOCKET_: return raw(SYS_socket, 1, 1, 0, 0, 0, 0);
+	case FUTEX_ELSEWHERE: return raw(SYS_futex, SHARED + SHARED_BYTES, FUTEX_WAKE, 1, 0, 0, 0);
+	/* The CPU clock of process 1: ~1 * 8 + 2. */
+	case CLOCK_OF_PROCESS: return raw(SYS_clock_gettime, -14, (long)&desc, 0, 0, 0, 0);
+	case FUTEX_OTHER_OP: return raw(SYS_futex, SHARED + 8, FUTEX_LOCK_PI, 0, 0, 0, 0);
 	case INT80: {
 		long ret;
 
@@ -70,9 +82,23 @@ static long try(enum trial t)
 	return 0;
 }
 
-static int confined(enum trial t)
+static size_t stub(struct sock_filter *program) { return sandbox_stub_filter(program, 1024); }
+static size_t vcpu(struct sock_filter *program)
 {
-	struct sock_filter program[256];
+	return sandbox_vcpu_filter(program, 1024, SHARED, SHARED_BYTES);
+}
+static size_t view(struct sock_filter *program)
+{
+	return sandbox_view_filter(program, 1024, SHARED, SHARED_BYTES);
+}
+static size_t mapper(struct sock_filter *program)
+{
+	return sandbox_mapper_filter(program, 1024, SHARED, SHARED_BYTES);
+}
+
+static int confined_by(size_t (*filter)(struct sock_filter *), enum trial t)
+{
+	struct sock_filter program[1024];
 	struct sock_fprog fprog = { .filter = program };
 	int status;
 	pid_t pid = fork();
@@ -84,7 +110,7 @@ static int confined(enum trial t)
 			_exit(9);
 		dup2(ram, SANDBOX_STUB_RAM_FD);
 		dup2(other, 4);
-		fprog.len = (unsigned short)sandbox_stub_filter(program, 256);
+		fprog.len = (unsigned short)filter(program);
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &fprog) != 0)
 			_exit(9);
@@ -92,6 +118,11 @@ static int confined(enum trial t)
 	}
 	waitpid(pid, &status, 0);
 	return status;
+}
+
+static int confined(enum trial t)
+{
+	return confined_by(stub, t);
 }
 
 Test(sandbox_seccomp, allowed)
@@ -139,4 +170,37 @@ Test(sandbox_seccomp, vsyscalls_are_a_signal)
 	status = confined(VSYSCALL);
 	/* A handler returns by a call that is forbidden, _exit is not. */
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7, "status 0x%x", status);
+}
+
+static void all_forbidden(size_t (*filter)(struct sock_filter *), const char *name,
+		   const enum trial *trials, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		int status = confined_by(filter, trials[i]);
+
+		cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
+			  "%s, trial %d: status 0x%x", name, trials[i], status);
+	}
+}
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+/* The processes of the direct engine: no files, no sockets, no signals, no
+ * memory but the guest's. */
+Test(sandbox_seccomp, the_direct_engines_processes)
+{
+	static const enum trial all[] = {
+		MAP_HIGH, MAP_NO_FILE, MAP_OTHER_FD, MAP_PRIVATELY, UNMAP_HIGH, WRITE, OPEN,
+		PROTECT, SIGNAL, SIGNAL_SELF, INT80, PTRACE_, CLONE_, X32, SOCKET_,
+		FUTEX_ELSEWHERE, FUTEX_OTHER_OP, CLOCK_OF_PROCESS,
+	};
+	/* A view can map nothing at all. */
+	static const enum trial views[] = { MAP_GUEST, UNMAP_LOW, LDT };
+
+	all_forbidden(vcpu, "vcpu", all, COUNT(all));
+	all_forbidden(view, "view", all, COUNT(all));
+	all_forbidden(view, "view", views, COUNT(views));
+	all_forbidden(mapper, "mapper", all, COUNT(all));
 }

@@ -36,6 +36,7 @@
 #define DRAIN_NS 5000000	/* events are looked at that often, if there is no other reason */
 
 #define START_NS 5000000000ull	/* a process that takes longer to start does not */
+#define SLICE_NS 20000000ull	/* how long it is waited for at a time */
 #define VIEWS GUEST_TABLES
 #define CLOSING (VIEWS + 1)	/* among the ends of processes: the watcher's own */
 
@@ -298,6 +299,11 @@ static bool is_child_of(pid_t pid, pid_t parent)
 	return found == parent;
 }
 
+static bool stops(const struct direct *d)
+{
+	return d->owner->stop && d->owner->stop(d->owner->context);
+}
+
 /* Waits until a new view and its mapper are there.  The monitor shares the page,
  * and may play with it: nothing here waits for ever, or believes it. */
 static bool await_view(struct direct *d, unsigned int view, pid_t pid)
@@ -309,15 +315,17 @@ static bool await_view(struct direct *d, unsigned int view, pid_t pid)
 	pid_t mapper;
 
 	while (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) == VIEW_TURN_GUEST &&
-	       engine_clock_ns() < until)
-		futex_wait(&p->turn, VIEW_TURN_GUEST, START_NS / 16);
+	       engine_clock_ns() < until && !stops(d))
+		futex_wait(&p->turn, VIEW_TURN_GUEST, SLICE_NS);
 	if (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) != VIEW_TURN_MONITOR || p->failed) {
 		errno = (int)-p->failed;
 		return false;
 	}
 	errno = ETIMEDOUT;
-	if (poll(&done, 1, (int)(START_NS / 1000000)) != 1 ||
-	    preadv2(d->done_fd, &to, 1, -1, RWF_NOWAIT) != sizeof(answer))
+	while (poll(&done, 1, (int)(SLICE_NS / 1000000)) == 0 && engine_clock_ns() < until &&
+	       !stops(d))
+		;
+	if (preadv2(d->done_fd, &to, 1, -1, RWF_NOWAIT) != sizeof(answer))
 		return false;
 	mapper = (pid_t)p->mapper;
 	if (mapper > 0 && is_child_of(mapper, pid))
@@ -613,21 +621,31 @@ static void serve_console(struct direct *d, const struct guest_owner *owner)
 		owner->console(owner->context, text, n);
 }
 
-/* The monitor's own end, in its words: a few of its constant texts. */
-_Noreturn static void monitor_failed(struct direct *d)
+/* The monitor's own end.  It says why in one of a few texts; in any other words it
+ * is not the monitor that speaks. */
+static void monitor_failed(struct direct *d)
 {
+	static const char *const texts[] = {
+		"the host has no memory left for the guest",
+		"cannot map guest memory in the vCPU process",
+		"cannot set a timer",
+	};
+	uint32_t n = *(volatile uint32_t *)&d->channel->text_len;
+	const struct guest_event *last;
 	char text[CHANNEL_TEXT + 1];
-	uint32_t n = *(volatile uint32_t *)&d->channel->text_len, i;
+	size_t i;
 
 	if (n > CHANNEL_TEXT)
 		n = CHANNEL_TEXT;
-	for (i = 0; i < n; i++) {
-		char byte = (char)d->channel->text[i];
-
-		text[i] = byte >= ' ' && byte < 0x7f ? byte : '?';
-	}
+	memcpy(text, d->channel->text, n);
 	text[n] = '\0';
-	die("%s", text);
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (strcmp(text, texts[i]) == 0)
+			die("%s", texts[i]);
+	kill_guest(d->config.own, "its monitor was tampered with");
+	last = trace_peek(d->config.own);
+	if (last && d->owner->event)
+		d->owner->event(d->owner->context, last);
 }
 
 /* Answers one question.  False: there are no more. */
@@ -642,7 +660,7 @@ static bool serve(struct direct *d, const struct guest_owner *owner, enum channe
 	case CHANNEL_NONE:
 		return true;
 	case CHANNEL_VIEW:
-		if (!start_view(d, address % VIEWS))
+		if (!start_view(d, address % VIEWS) && !stops(d))
 			die_errno("cannot start a process for the guest's programs");
 		break;
 	case CHANNEL_END_VIEW:
@@ -711,7 +729,7 @@ void direct_run(struct direct *d, const struct guest_owner *owner, bool each_eve
 
 		/* Before the owner is asked: who makes it say yes rings then. */
 		bell = read_bell(d);
-		if (!goes_on || (owner->stop && owner->stop(owner->context)))
+		if (!goes_on || stops(d))
 			break;
 		request = wait_request(d, bell);
 

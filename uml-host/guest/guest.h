@@ -115,6 +115,9 @@ struct guest_mm {
 	bool pae_known;
 	uint32_t current;	/* index into table[] */
 	uint32_t clock;		/* for the least recently used */
+	/* Bit n: table n's user view has lost something that its process, if it
+	 * has one, may still have. */
+	uint32_t taken;
 	struct {
 		bool used;
 		bool stale;	/* compare with the guest's tables before use */

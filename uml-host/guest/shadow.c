@@ -98,6 +98,14 @@ static bool needs_no_table(const struct guest *g, uint32_t page)
 				      va - g->lg.kernel_address < g->mem_bytes));
 }
 
+/* Something goes from a view: where programs run on while their kernel does, they
+ * must lose it before that goes on. */
+static void note_taken(struct guest *g, unsigned int table, unsigned int cpl)
+{
+	if (cpl == CPL_USER)
+		g->mm.taken |= 1u << table;
+}
+
 static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
 			uint32_t page)
 {
@@ -108,8 +116,10 @@ static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
 	if (!word || needs_no_table(g, page))
 		return;
 	pte = guest_walk_quiet(g, g->mm.table[table].cr3, gva(page << GUEST_PAGE_SHIFT));
-	if (!still_right(g, word, &pte, cpl))
+	if (!still_right(g, word, &pte, cpl)) {
 		space_unmap(view, page, 1);
+		note_taken(g, table, cpl);
+	}
 }
 
 /* Drops from both views of a table what its entries no longer say. */
@@ -124,8 +134,10 @@ static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t
 
 		if (!view || !view->mapped)
 			continue;
-		if (first < SPACE_FIRST_PAGE)
+		if (first < SPACE_FIRST_PAGE) {
 			guest_low_forget(view);
+			note_taken(g, table, cpls[i]);
+		}
 		for (page = first; page < end; page++) {
 			if (!view->count[page / SPACE_SLOT_PAGES] ||
 			    (page % SPACE_SLOT_PAGES == 0 && needs_no_table(g, page) &&
@@ -145,6 +157,7 @@ void guest_drop_shadows(struct guest *g)
 	for (i = 0; i < GUEST_SPACES; i++)
 		if (g->space[i].mapped)
 			space_clear(&g->space[i]);
+	g->mm.taken = ~0u;
 }
 
 static uint32_t kernel_page(const struct guest *g)
@@ -350,8 +363,10 @@ static unsigned int new_table(struct guest *g, uint32_t cr3)
 	user = own_view(g, victim, CPL_USER);
 	if (kernel)
 		forget_programs(g, kernel);
-	if (user && user->mapped)
+	if (user && user->mapped) {
 		space_clear(user);
+		note_taken(g, victim, CPL_USER);
+	}
 	g->mm.table[victim].used = true;
 	g->mm.table[victim].cr3 = cr3;
 	return victim;
@@ -469,8 +484,10 @@ static void update_page(struct guest *g, unsigned int table, uint32_t page)
 	resync_page(g, table, CPL_USER, page);
 	if (page < SPACE_FIRST_PAGE && kernel)
 		guest_low_forget(kernel);
-	if (page < SPACE_FIRST_PAGE && user)
+	if (page < SPACE_FIRST_PAGE && user) {
 		guest_low_forget(user);
+		note_taken(g, table, CPL_USER);
+	}
 	/* The guest sets an entry because somebody waits for the page: a user
 	 * program, which would fault for it next.  Others can wait for the next
 	 * batch. */

@@ -113,14 +113,17 @@ void monitor_classify(struct guest *g, const struct stop *stop)
 {
 	struct engine_exit *x = &g->cpu.v.exit;
 
-	/* A kick, the timer, or somebody sent it: nothing the guest did. */
-	if (stop->signal == SIGUSR1 || stop->signal == SIGALRM || stop->code <= 0) {
-		x->kind = ENGINE_EXIT_KICK;
+	bool sent = stop->signal == SIGUSR1 || stop->signal == SIGALRM || stop->code <= 0;
+
+	if (sent)
 		__atomic_store_n(&channel()->kicked, 0, __ATOMIC_SEQ_CST);
-		return;
-	}
 	if ((uint16_t)stop->gregs[REG_CSGSFS] != HOST_CS32) {
 		x->kind = ENGINE_EXIT_LONG_MODE;
+		return;
+	}
+	/* A kick, the timer, or somebody's signal: nothing the guest did. */
+	if (sent) {
+		x->kind = ENGINE_EXIT_KICK;
 		return;
 	}
 	if (stop->signal == SIGSYS)

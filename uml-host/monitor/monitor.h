@@ -73,6 +73,7 @@ void monitor_classify(struct guest *g, const struct stop *stop);
 /* views.c: spaces with an odd index are user views, of table index / 2. */
 static inline bool is_view(unsigned int space) { return space & 1; }
 static inline unsigned int view_of(unsigned int space) { return space / 2; }
+bool view_exists(unsigned int view);
 /* There is a process for it.  A new one has nothing mapped. */
 void view_ready(struct guest *g, unsigned int view);
 /* Carries out a space's changes there.  0, or -errno. */

@@ -237,6 +237,20 @@ static void arm_timer(void)
 		die("cannot set a timer");
 }
 
+/* A program in 64-bit mode can say that it has stopped, and run on beside its
+ * kernel.  So what the kernel took from programs goes before it goes on, not
+ * when they do. */
+static void take_from_views(struct guest *g)
+{
+	while (g->mm.taken) {
+		unsigned int view = (unsigned int)__builtin_ctz(g->mm.taken), space = 2 * view + 1;
+
+		g->mm.taken &= g->mm.taken - 1;
+		if (view_exists(view))
+			update_space(&g->space[space], space);
+	}
+}
+
 static void run_here(struct guest *g)
 {
 	struct engine_vcpu *v = &g->cpu.v;
@@ -269,6 +283,8 @@ void engine_run(struct engine *engine)
 		view_ready(g, view_of(v->space));
 	else
 		arm_timer();
+	if (g->views == VIEWS_ONE_KERNEL)
+		take_from_views(g);
 	update_space(&g->space[v->space], v->space);
 	monitor_resumed_eip = v->regs.eip;
 	if (!is_kicked(c, elsewhere ? RUNNING_VIEW(view_of(v->space)) : RUNNING_KERNEL)) {

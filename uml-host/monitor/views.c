@@ -19,6 +19,9 @@
 /* A view that is kicked and does not stop is given up after that time. */
 #define PATIENCE_NS 5000000000ull
 
+static uint32_t started;	/* bit n: view n has a process */
+_Static_assert(GUEST_TABLES == 32, "a bit each");
+
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
 static struct view_page *page_of(unsigned int view)
@@ -98,16 +101,23 @@ long view_carry_out(struct space *s, unsigned int view)
 	return result;
 }
 
+/* By what we know ourselves: its page says what it likes. */
+bool view_exists(unsigned int view)
+{
+	return started >> view & 1;
+}
+
 void view_ready(struct guest *g, unsigned int view)
 {
 	struct space *s = &g->space[2 * view + 1];
 	struct channel *c = channel();
 	unsigned int index;
 
-	if (READ_ONCE(page_of(view)->turn) != VIEW_TURN_DEAD)
+	if (view_exists(view) && READ_ONCE(page_of(view)->turn) != VIEW_TURN_DEAD)
 		return;
 	c->address = view;
 	monitor_request(CHANNEL_VIEW);
+	started |= 1u << view;
 	/* It is empty, and so is its LDT. */
 	space_clear(s);
 	for (index = 0; index < SPACE_LDT_ENTRIES; index++)
@@ -246,6 +256,7 @@ void view_run(struct guest *g, unsigned int view, uint64_t deadline)
 		fpu_at = -1;
 		channel()->address = view;
 		monitor_request(CHANNEL_END_VIEW);
+		started &= ~(1u << view);
 		v->exit.kind = ENGINE_EXIT_LONG_MODE;
 		return;
 	}

@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/die.h"
@@ -127,6 +128,8 @@ size_t sandbox_vcpu_filter(struct sock_filter *program, size_t max, uint64_t cha
 {
 	/* A call of guest code, in whatever mode, is a trap to look at. */
 	scmp_filter_ctx ctx = make_filter(SCMP_ACT_TRAP);
+	const struct scmp_arg_cmp monotonic[] = { SCMP_A0(SCMP_CMP_EQ, CLOCK_MONOTONIC) };
+	const struct scmp_arg_cmp realtime[] = { SCMP_A0(SCMP_CMP_EQ, CLOCK_REALTIME) };
 	const struct scmp_arg_cmp fs[] = { SCMP_A0(SCMP_CMP_EQ, ARCH_SET_FS) };
 	const struct scmp_arg_cmp done[] = { SCMP_A0(SCMP_CMP_EQ, SANDBOX_DONE_FD) };
 	const struct scmp_arg_cmp gs[] = { SCMP_A0(SCMP_CMP_EQ, ARCH_SET_GS) };
@@ -137,8 +140,10 @@ size_t sandbox_vcpu_filter(struct sock_filter *program, size_t max, uint64_t cha
 	allow_mappings(ctx);
 	/* Its own timers only: there is no call that makes more. */
 	allow(ctx, SCMP_SYS(timer_settime), 0, NULL);
-	allow(ctx, SCMP_SYS(clock_gettime), 0, NULL);
-	allow(ctx, SCMP_SYS(clock_nanosleep), 0, NULL);
+	/* These clocks only: others are of processes, whoever's they are. */
+	allow(ctx, SCMP_SYS(clock_gettime), 1, monotonic);
+	allow(ctx, SCMP_SYS(clock_gettime), 1, realtime);
+	allow(ctx, SCMP_SYS(clock_nanosleep), 1, monotonic);
 	allow(ctx, SCMP_SYS(arch_prctl), 1, fs);
 	allow(ctx, SCMP_SYS(arch_prctl), 1, gs);
 	allow(ctx, SCMP_SYS(read), 1, done);
