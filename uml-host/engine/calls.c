@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Mapping changes as system calls: see calls.h.  No library beyond memcpy: the
- * monitor of the direct engine has none.
+ * Mapping changes as system calls: see calls.h.  No library beyond memcpy and no
+ * system call of its own: the monitor of the direct engine has none.
  */
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,12 +20,7 @@ static struct host_call munmap_call(uint64_t start, uint64_t bytes)
 	return (struct host_call){ .nr = SYS_munmap, .arg = { start, bytes } };
 }
 
-struct host_call call_clear(void)
-{
-	return munmap_call(0, LOW_4G);
-}
-
-struct host_call call_for(const struct space_op *op, int ram_fd)
+static struct host_call map_call(const struct space_op *op, int ram_fd)
 {
 	uint64_t prot = 0;
 
@@ -68,7 +64,9 @@ static struct user_desc ldt_entry(unsigned int index, uint64_t descriptor)
 	};
 }
 
-struct host_call call_for_ldt(unsigned int index, uint64_t descriptor, uint64_t at)
+/* The description rides in arguments modify_ldt does not have; `at` is where the
+ * call will lie. */
+static struct host_call ldt_call(unsigned int index, uint64_t descriptor, uint64_t at)
 {
 	struct user_desc entry = ldt_entry(index, descriptor);
 	struct host_call op = {
@@ -79,4 +77,63 @@ struct host_call call_for_ldt(unsigned int index, uint64_t descriptor, uint64_t 
 	_Static_assert(sizeof(entry) <= sizeof(op.arg) - 3 * sizeof(op.arg[0]), "it fits");
 	memcpy(&op.arg[3], &entry, sizeof(entry));
 	return op;
+}
+
+struct batch {
+	const struct call_target *to;
+	uint32_t n;
+	long result;
+};
+
+/* Room for one more, which lies at *at for whoever makes it. */
+static struct host_call *next(struct batch *b, uint64_t *at)
+{
+	if (b->n == b->to->max) {
+		if (!b->result)
+			b->result = b->to->make(b->to->context, b->n);
+		b->n = 0;
+	}
+	*at = b->to->at + (uint64_t)b->n * CALL_BYTES;
+	return &b->to->op[b->n++];
+}
+
+static long carry_out(struct space *s, const struct call_target *to)
+{
+	struct batch b = { .to = to };
+	struct host_call *op;
+	unsigned int index;
+	uint64_t at;
+	uint32_t i;
+
+	if (s->reset)
+		*next(&b, &at) = munmap_call(0, LOW_4G);
+	for (index = 0; s->ldt_stale && index < SPACE_LDT_ENTRIES; index++) {
+		if (!(s->ldt_stale >> index & 1))
+			continue;
+		op = next(&b, &at);
+		*op = ldt_call(index, s->ldt[index], at);
+	}
+	for (i = 0; i < s->nr_ops; i++)
+		*next(&b, &at) = map_call(&s->ops[i], to->ram_fd);
+	if (b.n && !b.result)
+		b.result = to->make(to->context, b.n);
+	s->reset = s->urgent = false;
+	s->ldt_stale = 0;
+	s->nr_ops = 0;
+	return b.result;
+}
+
+long calls_update(struct space *s, const struct call_target *to)
+{
+	long result;
+
+	if (!s->urgent && !s->reset && !s->ldt_stale && s->nr_ops <= SPACE_QUEUE / 2)
+		return 0;
+	result = carry_out(s, to);
+	/* vm.max_map_count.  What it has of the LDT was not the reason. */
+	if (result == -ENOMEM) {
+		space_clear(s);
+		result = carry_out(s, to);
+	}
+	return result;
 }

@@ -14,20 +14,11 @@
 
 #include "base/die.h"
 #include "engine/decode.h"
+#include "engine/exit.h"
 #include "engine/ptrace.h"
-#include "engine/vmcall.h"
 
 /* With PTRACE_O_TRACESYSGOOD a system-call stop is told from a SIGTRAP. */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
-
-static void trap(struct engine_exit *x, uint8_t vector, uint32_t error)
-{
-	x->kind = ENGINE_EXIT_TRAP;
-	x->vector = vector;
-	x->error = error;
-	x->address = 0;
-	x->software = false;
-}
 
 static size_t fetch(struct engine *e, uint32_t va, uint8_t *buf, size_t n)
 {
@@ -118,7 +109,7 @@ static void segv(struct engine *e, struct stub *stub)
 	/* int n faults at the instruction with its number in the error code;
 	 * the bytes are mapped and executable, so nothing else can have. */
 	if (fetch(e, v->regs.eip, byte, 2) == 2 && byte[0] == 0xcd) {
-		trap(x, VECTOR_GP, byte[1] * 8u + 2);
+		exit_trap(x, VECTOR_GP, byte[1] * 8u + 2);
 		return;
 	}
 	/* iret to a selector of the guest: with its stack mapped it cannot fault
@@ -127,7 +118,7 @@ static void segv(struct engine *e, struct stub *stub)
 		uint16_t cs = 0;
 
 		fetch(e, v->regs.esp + 4, (uint8_t *)&cs, sizeof(cs));
-		trap(x, VECTOR_GP, cs & 0xfffcu);
+		exit_trap(x, VECTOR_GP, cs & 0xfffcu);
 		x->insn[0] = byte[0];
 		x->insn_len = 1;
 		return;
@@ -152,7 +143,7 @@ static void segv(struct engine *e, struct stub *stub)
 			x->kind = ENGINE_EXIT_KICK;
 			return;
 		}
-		trap(x, VECTOR_PF, pf_error(e, v, address));
+		exit_trap(x, VECTOR_PF, pf_error(e, v, address));
 		x->address = address;
 		return;
 	}
@@ -160,11 +151,11 @@ static void segv(struct engine *e, struct stub *stub)
 	/* into traps behind itself, and only with OF set. */
 	if ((v->regs.eflags & 0x800) &&
 	    fetch(e, v->regs.eip - 1, byte, 1) == 1 && byte[0] == 0xce) {
-		trap(x, VECTOR_OF, 0);
+		exit_trap(x, VECTOR_OF, 0);
 		x->software = true;
 		return;
 	}
-	trap(x, VECTOR_GP, gp_error(v, x));
+	exit_trap(x, VECTOR_GP, gp_error(v, x));
 }
 
 static void sigtrap(struct engine *e, struct stub *stub)
@@ -177,9 +168,10 @@ static void sigtrap(struct engine *e, struct stub *stub)
 		return;
 	}
 	/* int3 comes as SI_KERNEL, debug exceptions with a TRAP_ code. */
-	trap(x, info.si_code == SI_KERNEL ? VECTOR_BP : VECTOR_DB, 0);
+	exit_trap(x, info.si_code == SI_KERNEL ? VECTOR_BP : VECTOR_DB, 0);
 	x->software = x->vector == VECTOR_BP;
-	x->watched = x->vector == VECTOR_DB ? debug_watched(e, stub) : 0;
+	if (x->vector == VECTOR_DB)
+		x->watched = debug_watched(e, stub);
 }
 
 static void sigbus(struct engine *e, struct stub *stub)
@@ -194,7 +186,7 @@ static void sigbus(struct engine *e, struct stub *stub)
 	/* A frame the host cannot provide: its memory or a limit ran out. */
 	if (info.si_code == BUS_ADRERR)
 		die("the host has no memory left for the guest");
-	trap(x, info.si_code == BUS_ADRALN ? VECTOR_AC : VECTOR_SS, 0);
+	exit_trap(x, info.si_code == BUS_ADRALN ? VECTOR_AC : VECTOR_SS, 0);
 }
 
 static void sigfpe(struct engine *e, struct stub *stub)
@@ -209,39 +201,21 @@ static void sigfpe(struct engine *e, struct stub *stub)
 	}
 	peek_insn(e, stub, x);
 	if (info.si_code == FPE_INTDIV)
-		trap(x, VECTOR_DE, 0);
+		exit_trap(x, VECTOR_DE, 0);
 	else if (insn_decode(x->insn, x->insn_len, &insn) && insn.opcode >= MAP_0F)
-		trap(x, VECTOR_XF, 0);
+		exit_trap(x, VECTOR_XF, 0);
 	else
-		trap(x, VECTOR_MF, 0);
+		exit_trap(x, VECTOR_MF, 0);
 }
 
 /* PTRACE_SYSEMU stopped a system call before the host did anything. */
 static void syscall_stop(struct engine *e, const struct user_regs_struct *regs)
 {
 	struct engine_vcpu *v = e->config.vcpu;
-	uint8_t byte[2];
 
 	/* The host has put -ENOSYS there for the call it did not make. */
 	v->regs.eax = (uint32_t)regs->orig_rax;
-	/* AMD's syscall and Intel's sysenter leave RIP at a landing pad of the
-	 * vDSO, far above the guest, and where they stood is lost; sometimes
-	 * ECX still knows.  Neither exists on the virtual CPU: #UD. */
-	if (regs->rip >> 32) {
-		if (fetch(e, v->regs.ecx - 2, byte, 2) == 2 && byte[0] == 0x0f)
-			v->regs.eip = v->regs.ecx - 2;
-		else
-			v->regs.eip = e->resumed_eip;
-		trap(&v->exit, VECTOR_UD, 0);
-		return;
-	}
-	if (fetch(e, v->regs.eip - 2, byte, 2) != 2 || byte[0] != 0xcd) {
-		v->regs.eip -= 2;
-		trap(&v->exit, VECTOR_UD, 0);
-		return;
-	}
-	trap(&v->exit, 0x80, 0);
-	v->exit.software = true;
+	exit_system_call(v, regs->rip, e->resumed_eip, e->config.fetch, e->config.owner);
 }
 
 /*
@@ -266,7 +240,7 @@ void classify_stop(struct engine *e, struct stub *stub, int signal,
 		syscall_stop(e, regs);
 		break;
 	case SIGILL:
-		trap(x, VECTOR_UD, 0);
+		exit_trap(x, VECTOR_UD, 0);
 		peek_insn(e, stub, x);
 		break;
 	case SIGTRAP:

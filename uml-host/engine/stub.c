@@ -219,10 +219,16 @@ int stub_run(struct engine *e, struct stub *stub, struct user_regs_struct *regs)
  * resumed for once as itself, makes them all in a row: one round trip, however
  * many there are.
  */
-/* Has the stub make the first `n` calls of its channel.  Returns 0 or the
- * errno of the first that failed. */
-static int run_batch(struct engine *e, struct stub *stub, uint32_t n)
+struct batch {
+	struct engine *engine;
+	struct stub *stub;
+};
+
+/* Has the stub make the first `n` calls of its channel. */
+static long run_batch(void *context, uint32_t n)
 {
+	struct engine *e = ((struct batch *)context)->engine;
+	struct stub *stub = ((struct batch *)context)->stub;
 	struct user_regs_struct regs = {
 		.rip = stub->run_batch, .cs = HOST_CS64, .ss = HOST_DS,
 		.rbx = STUB_CHANNEL + STUB_OPS,
@@ -244,48 +250,9 @@ static int run_batch(struct engine *e, struct stub *stub, uint32_t n)
 		if (result == INT64_MIN)
 			die("the stub process did not finish a batch");
 		if (result < 0 && result >= -4095)
-			return (int)-result;
+			return result;
 	}
 	return 0;
-}
-
-static uint32_t put_ldt(struct stub *stub, struct space *s, uint32_t n)
-{
-	unsigned int index;
-
-	for (index = 0; index < SPACE_LDT_ENTRIES; index++) {
-		uint64_t at = STUB_CHANNEL + STUB_OPS + (uint64_t)n * CALL_BYTES;
-
-		if (s->ldt_stale >> index & 1)
-			stub->channel->op[n++] = call_for_ldt(index, s->ldt[index], at);
-	}
-	s->ldt_stale = 0;
-	return n;
-}
-
-/* One batch with everything the space wants changed.  0 or an errno. */
-static int carry_out(struct engine *e, struct stub *stub, struct space *s)
-{
-	uint32_t n = 0, i;
-
-	if (s->reset)
-		stub->channel->op[n++] = call_clear();
-	s->reset = false;
-	if (s->ldt_stale)
-		n = put_ldt(stub, s, n);
-	for (i = 0; i < s->nr_ops; i++) {
-		if (n == STUB_MAX_OPS) {
-			int error = run_batch(e, stub, n);
-
-			if (error)
-				return error;
-			n = 0;
-		}
-		stub->channel->op[n++] = call_for(&s->ops[i], STUB_FD_RAM);
-	}
-	s->nr_ops = 0;
-	s->urgent = false;
-	return n ? run_batch(e, stub, n) : 0;
 }
 
 /* XSAVE's layout: x87 and SSE registers first, as FXSAVE stores them, then the
@@ -339,26 +306,23 @@ static void move_fpu(struct engine *e, struct stub *from, struct stub *to)
 
 struct stub *stub_enter(struct engine *e, unsigned int space)
 {
-	struct space *s = &e->config.spaces[space];
 	struct stub *stub = &e->stub[space];
-	int error;
+	struct batch batch = { e, stub };
+	struct call_target target = {
+		.max = STUB_MAX_OPS, .at = STUB_CHANNEL + STUB_OPS, .ram_fd = STUB_FD_RAM,
+		.make = run_batch, .context = &batch,
+	};
+	long result;
 
 	if (!stub->pid) {
 		spawn(e, stub);
 		debug_enter(e, stub);
 	}
-	if (s->urgent || s->reset || s->ldt_stale || s->nr_ops > SPACE_QUEUE / 2) {
-		error = carry_out(e, stub, s);
-		/* Too many mappings (vm.max_map_count): drop them all, what is
-		 * needed faults back in. */
-		if (error == ENOMEM) {
-			space_clear(s);
-			error = carry_out(e, stub, s);
-		}
-		if (error) {
-			errno = error;
-			die_errno("cannot map guest memory in the stub process");
-		}
+	target.op = stub->channel->op;
+	result = calls_update(&e->config.spaces[space], &target);
+	if (result) {
+		errno = (int)-result;
+		die_errno("cannot map guest memory in the stub process");
 	}
 	if (e->current != (int)space) {
 		if (e->current >= 0 && e->stub[e->current].pid)

@@ -101,14 +101,7 @@ stub_run_batch:
 3:
 	cmp	%rbp, %rbx
 	je	2f
-1:	mov	(%rbx), %rax
-	mov	8(%rbx), %rdi
-	mov	16(%rbx), %rsi
-	mov	24(%rbx), %rdx
-	mov	32(%rbx), %r10
-	mov	40(%rbx), %r8
-	mov	48(%rbx), %r9
-	syscall
+1:	make_host_call
 	mov	%rax, 56(%rbx)
 	/* mmap returns an address below 4 GiB, an error is -4095..-1. */
 	cmp	$-4095, %rax

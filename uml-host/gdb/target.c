@@ -31,16 +31,7 @@ static void *bytes_at(struct target *t, uint32_t va, uint32_t *n)
 
 uint32_t target_read(struct target *t, uint32_t va, void *to, uint32_t n)
 {
-	uint32_t done, part;
-
-	for (done = 0; done < n; done += part) {
-		const void *from = bytes_at(t, va + done, (part = n - done, &part));
-
-		if (!from)
-			break;
-		memcpy((char *)to + done, from, part);
-	}
-	return done;
+	return guest_read_virtual(t->guest, va, to, n);
 }
 
 uint32_t target_write(struct target *t, uint32_t va, const void *from, uint32_t n)

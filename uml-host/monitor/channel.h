@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the supervisor and the monitor of the direct engine share: addresses in
- * the monitor's process, descriptors it starts with, and the channel, a page
- * table of requests and a ring of events.
+ * the monitor's process, descriptors it starts with, and the channel: requests and
+ * a ring of events.
  *
  * The monitor runs in the guest's own process.  A guest kernel that leaves its
  * 32 bits can write everything the monitor can write, so for the supervisor all
@@ -19,15 +19,15 @@
 
 /* Descriptors: frames stay open, the others are closed once mapped. */
 #define MONITOR_FD_RAM 3
-#define MONITOR_FD_DONE 4	/* eventfd: what a view's mapper says */
+#define MONITOR_FD_ANSWERS 4	/* a pipe: what the mappers of views say */
 #define MONITOR_FD_CHANNEL 5
 #define MONITOR_FD_GUEST 6
 #define MONITOR_FD_VIEWS 7
 
 /* Far above what a 32-bit pointer reaches.  The channel's size is a power of two
  * and its address a multiple, so that a filter can name it by mask; the slices of the
- * user views follow it.  Behind the
- * guest's state lies its memory, as in the supervisor. */
+ * user views follow it.  Behind the guest's state lies its memory, as in the
+ * supervisor. */
 #define MONITOR_CHANNEL 0x0f0000000000ull
 #define MONITOR_CHANNEL_BYTES (4ull << 20)
 #define MONITOR_VIEWS (MONITOR_CHANNEL + MONITOR_CHANNEL_BYTES)
@@ -50,11 +50,11 @@ enum channel_request {
 	CHANNEL_MMIO,
 	CHANNEL_CONSOLE,	/* text */
 	CHANNEL_INITIALISED,
-	CHANNEL_VIEW,		/* address: a user view to start; answer: known */
+	CHANNEL_VIEW,		/* address: a user view to start */
 	CHANNEL_KICK,		/* a user view runs on after its time */
 	CHANNEL_END_VIEW,	/* address: a user view that does not stop */
 	CHANNEL_EVENTS_FULL,	/* answered when the ring of events is empty */
-	CHANNEL_END,		/* the guest is over, or the monitor: text says why */
+	CHANNEL_END,		/* the guest is over, or the monitor: `end` says why */
 	NR_CHANNEL_REQUESTS
 };
 
@@ -74,6 +74,7 @@ struct channel {
 	struct guest_access access;
 	uint32_t text_len;
 	uint8_t text[CHANNEL_TEXT];
+	uint32_t end;		/* enum monitor_end */
 	int32_t failed_errno;
 	uint32_t failed_step;
 
@@ -99,6 +100,16 @@ struct channel {
 
 _Static_assert(MONITOR_VIEWS_BYTES == MONITOR_CHANNEL_BYTES, "both in one window");
 _Static_assert(sizeof(struct channel) <= MONITOR_CHANNEL_BYTES, "fits its window");
+
+/* Why a monitor ends that still has its guest. */
+#define MONITOR_END_LIST(X)					\
+	X(MEMORY, "the host has no memory left for the guest")	\
+	X(MAPPING, "cannot map guest memory in the guest's process") \
+	X(TIMER, "cannot set a timer")
+
+#define MONITOR_END_ENUM_(id, what) MONITOR_END_##id,
+enum monitor_end { MONITOR_END_GUEST, MONITOR_END_LIST(MONITOR_END_ENUM_) NR_MONITOR_ENDS };
+#undef MONITOR_END_ENUM_
 
 /* Steps of the monitor's start, for the error line. */
 #define MONITOR_STEP_LIST(X)					\

@@ -3,46 +3,15 @@
  * A signal and its frame become what the processor said.  Here, unlike in
  * a tracer, the frame has the vector, the error code and the address.
  */
-#include <linux/audit.h>
-
-#include "base/die.h"
-#include "engine/vmcall.h"
+#include "engine/exit.h"
 #include "monitor/monitor.h"
 
 #define HOST_CS32 0x23
 
-static void trap(struct engine_exit *x, unsigned int vector, uint32_t error)
+static size_t fetch(void *guest, unsigned int space, uint32_t va, void *to, size_t n)
 {
-	x->kind = ENGINE_EXIT_TRAP;
-	x->vector = (uint8_t)vector;
-	x->error = error;
-	x->address = 0;
-	x->software = false;
-}
-
-static void system_call(struct guest *g, uint64_t rip)
-{
-	struct engine_vcpu *v = &g->cpu.v;
-	uint8_t byte[2];
-
-	/* AMD's syscall and Intel's sysenter leave RIP at a landing pad of the
-	 * vDSO, far above the guest, and where they stood is lost; sometimes
-	 * ECX still knows.  Neither exists on the virtual CPU: #UD. */
-	if (rip >> 32) {
-		if (guest_view_read(g, v->regs.ecx - 2, byte, 2) == 2 && byte[0] == 0x0f)
-			v->regs.eip = v->regs.ecx - 2;
-		else
-			v->regs.eip = monitor_resumed_eip;
-		trap(&v->exit, VECTOR_UD, 0);
-		return;
-	}
-	if (guest_view_read(g, v->regs.eip - 2, byte, 2) != 2 || byte[0] != 0xcd) {
-		v->regs.eip -= 2;
-		trap(&v->exit, VECTOR_UD, 0);
-		return;
-	}
-	trap(&v->exit, 0x80, 0);
-	v->exit.software = true;
+	(void)space;
+	return guest_view_read(guest, va, to, (uint32_t)n);
 }
 
 static void fetch_insn(struct guest *g)
@@ -63,7 +32,7 @@ static void page_fault(struct guest *g, uint32_t error, uint32_t address)
 		v->exit.kind = ENGINE_EXIT_KICK;
 		return;
 	}
-	trap(&v->exit, VECTOR_PF, error & (PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH));
+	exit_trap(&v->exit, VECTOR_PF, error & (PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH));
 	v->exit.address = address;
 }
 
@@ -89,20 +58,20 @@ static void fault(struct guest *g, const greg_t *r)
 		page_fault(g, error, (uint32_t)r[REG_CR2]);
 		break;
 	case VECTOR_UD:
-		trap(x, VECTOR_UD, 0);
+		exit_trap(x, VECTOR_UD, 0);
 		fetch_insn(g);
 		break;
 	case VECTOR_BP:
 	case VECTOR_OF:
-		trap(x, (unsigned int)vector, 0);
+		exit_trap(x, (unsigned int)vector, 0);
 		x->software = true;
 		break;
 	default:
 		if (is_plain(vector)) {
-			trap(x, (unsigned int)vector, 0);
+			exit_trap(x, (unsigned int)vector, 0);
 			break;
 		}
-		trap(x, VECTOR_GP, error & 0xffff);
+		exit_trap(x, VECTOR_GP, error & 0xffff);
 		/* Of a software interrupt the error code says it all. */
 		if ((error & 7) != 2)
 			fetch_insn(g);
@@ -112,7 +81,6 @@ static void fault(struct guest *g, const greg_t *r)
 void monitor_classify(struct guest *g, const struct stop *stop)
 {
 	struct engine_exit *x = &g->cpu.v.exit;
-
 	bool sent = stop->signal == SIGUSR1 || stop->signal == SIGALRM || stop->code <= 0;
 
 	if (sent)
@@ -127,11 +95,11 @@ void monitor_classify(struct guest *g, const struct stop *stop)
 		return;
 	}
 	if (stop->signal == SIGSYS)
-		system_call(g, (uint64_t)stop->gregs[REG_RIP]);
+		exit_system_call(&g->cpu.v, (uint64_t)stop->gregs[REG_RIP], monitor_resumed_eip, fetch, g);
 	/* A frame the host cannot provide: its memory or a limit ran out.  From
 	 * a view that is hearsay. */
 	else if (stop->signal == SIGBUS && stop->code == BUS_ADRERR && !stop->view)
-		die("the host has no memory left for the guest");
+		monitor_end(MONITOR_END_MEMORY);
 	else
 		fault(g, stop->gregs);
 	vmcall_simulate((enum vmcall_behaviour)channel()->simulate, &g->cpu.v);

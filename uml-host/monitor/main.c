@@ -19,7 +19,7 @@
 
 static uint8_t alternate[ALTERNATE_BYTES] __attribute__((aligned(64)));
 
-static void fail(enum monitor_step step, long result)
+_Noreturn static void fail(enum monitor_step step, long result)
 {
 	struct channel *c = channel();
 
@@ -131,7 +131,5 @@ void monitor_main(const uint64_t *stack)
 	c->failed_step = MONITOR_STEP_NONE;
 	monitor_request(CHANNEL_READY);
 	guest_run(monitored(), NULL, &monitor_owner);
-	c->text_len = 0;
-	for (;;)
-		monitor_request(CHANNEL_END);
+	monitor_end(MONITOR_END_GUEST);
 }

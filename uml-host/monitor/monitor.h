@@ -76,8 +76,8 @@ static inline unsigned int view_of(unsigned int space) { return space / 2; }
 bool view_exists(unsigned int view);
 /* There is a process for it.  A new one has nothing mapped. */
 void view_ready(struct guest *g, unsigned int view);
-/* Carries out a space's changes there.  0, or -errno. */
-long view_carry_out(struct space *s, unsigned int view);
+/* Has its mapper make a space's changes.  0, or -errno. */
+long view_update(struct space *s, unsigned int view);
 /* Runs guest code there until it stops; it is kicked when CLOCK_MONOTONIC is
  * `deadline` (ns, 0: never). */
 void view_run(struct guest *g, unsigned int view, uint64_t deadline);
@@ -88,6 +88,8 @@ void view_fpu_follows(int view);
 extern const struct guest_owner monitor_owner;
 /* Tells the supervisor, and waits for its answer. */
 void monitor_request(enum channel_request request);
+/* The monitor's own end; the supervisor says why. */
+_Noreturn void monitor_end(enum monitor_end why);
 
 /* clock.c: `vdso` is the ELF image in memory, or NULL. */
 void monitor_find_clock(const void *vdso);

@@ -4,7 +4,6 @@
  * The supervisor has them; here are the questions.
  */
 #include <linux/futex.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/die.h"
@@ -27,16 +26,18 @@ void monitor_request(enum channel_request request)
 			 FUTEX_BITSET_MATCH_ANY);
 }
 
-/* The monitor's own end: the supervisor prints why and ends this process. */
-void die(const char *fmt, ...)
+void monitor_end(enum monitor_end why)
 {
-	struct channel *c = channel();
-	size_t n = strlen(fmt);
-
-	c->text_len = (uint32_t)(n < CHANNEL_TEXT ? n : CHANNEL_TEXT);
-	memcpy(c->text, fmt, c->text_len);
+	channel()->end = why;
 	for (;;)
 		monitor_request(CHANNEL_END);
+}
+
+/* Of the guest layer, where the process that runs guest code is gone: not here. */
+void die(const char *fmt, ...)
+{
+	(void)fmt;
+	__builtin_trap();
 }
 
 static void on_event(void *context, const struct guest_event *event)

@@ -4,14 +4,11 @@
  * system calls of its own, running guest code is returning from a signal, and
  * the next signal is the stop.
  */
-#include <cpuid.h>
 #include <errno.h>
 #include <linux/futex.h>
-#include <string.h>
 #include <time.h>
 #include <asm/prctl.h>
 
-#include "base/die.h"
 #include "engine/calls.h"
 #include "monitor/monitor.h"
 
@@ -37,73 +34,37 @@ static struct timespec timespec_of(uint64_t ns)
 
 /* --- mappings ---------------------------------------------------------------- */
 
-static long make_call(struct host_call op)
+/* One at a time: it is a call of our own. */
+static struct host_call own_call;
+
+static long make_call(void *context, uint32_t n)
 {
+	const struct host_call *op = context;
+	long result = syscall6((long)op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3],
+			       op->arg[4], op->arg[5]);
+
+	(void)n;
 	channel()->counters.operations++;
-	return syscall6((long)op.nr, op.arg[0], op.arg[1], op.arg[2], op.arg[3], op.arg[4],
-			op.arg[5]);
+	return syscall_failed(result) ? result : 0;
 }
 
-static long write_ldt(struct space *s)
-{
-	long result = 0;
-	unsigned int index;
-
-	for (index = 0; index < SPACE_LDT_ENTRIES; index++) {
-		struct host_call op;
-
-		if (!(s->ldt_stale >> index & 1))
-			continue;
-		op = call_for_ldt(index, s->ldt[index], SYSCALL_ARG(&op));
-		result = make_call(op);
-		if (syscall_failed(result))
-			break;
-	}
-	s->ldt_stale = 0;
-	ldt_changed = true;
-	return result;
-}
-
-static long carry_out_here(struct space *s)
-{
-	long result = 0;
-	uint32_t i;
-
-	if (s->reset)
-		result = make_call(call_clear());
-	s->reset = false;
-	if (s->ldt_stale && !syscall_failed(result))
-		result = write_ldt(s);
-	for (i = 0; i < s->nr_ops && !syscall_failed(result); i++)
-		result = make_call(call_for(&s->ops[i], MONITOR_FD_RAM));
-	s->nr_ops = 0;
-	s->urgent = false;
-	return result;
-}
-
-/* Carries out a space's changes in this process, or has a user view's mapper do
- * it.  0, or -errno. */
-static long carry_out(struct space *s, unsigned int space)
-{
-	channel()->counters.batches++;
-	return is_view(space) ? view_carry_out(s, view_of(space)) : carry_out_here(s);
-}
-
+/* Carries out a space's changes in this process, or has a user view's mapper do it. */
 static void update_space(struct space *s, unsigned int space)
 {
+	const struct call_target here = {
+		.op = &own_call, .max = 1, .at = SYSCALL_ARG(&own_call), .ram_fd = MONITOR_FD_RAM,
+		.make = make_call, .context = &own_call,
+	};
 	long result;
 
-	if (!s->urgent && !s->reset && !s->ldt_stale && s->nr_ops <= SPACE_QUEUE / 2)
-		return;
-	result = carry_out(s, space);
-	/* Too many mappings (vm.max_map_count): drop them all, what is needed
-	 * faults back in. */
-	if (result == -ENOMEM) {
-		space_clear(s);
-		result = carry_out(s, space);
+	if (is_view(space)) {
+		result = view_update(s, view_of(space));
+	} else {
+		ldt_changed |= s->ldt_stale != 0;
+		result = calls_update(s, &here);
 	}
-	if (syscall_failed(result))
-		die("cannot map guest memory in the vCPU process");
+	if (result)
+		monitor_end(MONITOR_END_MAPPING);
 }
 
 /* --- registers ---------------------------------------------------------------- */
@@ -234,7 +195,7 @@ static void arm_timer(void)
 	armed = deadline;
 	if (syscall_failed(syscall6(SYS_timer_settime, (uint64_t)hardware.timer, TIMER_ABSTIME,
 				    SYSCALL_ARG(&when), 0, 0, 0)))
-		die("cannot set a timer");
+		monitor_end(MONITOR_END_TIMER);
 }
 
 /* A program in 64-bit mode can say that it has stopped, and run on beside its

@@ -10,6 +10,17 @@
  */
 #include <asm/unistd_64.h>
 
+/* What the handler comes back to: the caller, with the registers it counts on. */
+	.macro	leave_own_stack
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, own_stack(%rip)
+	.endm
+
 	.text
 	.globl	_start
 _start:
@@ -25,13 +36,7 @@ _start:
  */
 	.globl	monitor_enter
 monitor_enter:
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
-	mov	%rsp, own_stack(%rip)
+	leave_own_stack
 	mov	%rdi, %rsp
 	/* What the kernel does not take from the frame it keeps as it is: NT
 	 * and ID.  The word below the frame is ours. */
@@ -44,13 +49,7 @@ monitor_enter:
 /* int monitor_first_frame(void): a frame to begin with, made by a breakpoint. */
 	.globl	monitor_first_frame
 monitor_first_frame:
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
-	mov	%rsp, own_stack(%rip)
+	leave_own_stack
 	int3
 	hlt
 

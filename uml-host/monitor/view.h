@@ -15,7 +15,7 @@
 
 /* Descriptors the process starts with; only the mapper keeps the first two. */
 #define VIEW_FD_RAM 3
-#define VIEW_FD_DONE 4		/* eventfd: the mapper has carried out a batch */
+#define VIEW_FD_ANSWERS 4	/* a pipe to the monitor, for the mappers of all views */
 #define VIEW_FD_VIEWS 5		/* the slices of all views */
 #define VIEW_FD_FILTERS 6	/* sealed: the filters of both tasks */
 
@@ -35,10 +35,6 @@
 #define VIEW_TURN_GUEST 1
 #define VIEW_TURN_DEAD 2	/* there is no process */
 
-/* Answers of the mapper, added to its eventfd. */
-#define VIEW_DONE 1
-#define VIEW_FAILED 0x10000
-
 /* Offsets in struct view_page and struct view_orders, for the assembler. */
 #define VIEW_P_TURN 0
 #define VIEW_P_SIGNAL 4
@@ -56,6 +52,8 @@
 #define VIEW_P_MAPPER 80
 #define VIEW_O_SEQUENCE 0
 #define VIEW_O_COUNT 4
+#define VIEW_O_DONE 8
+#define VIEW_O_FAILED 16
 #define VIEW_O_OPS 64
 #define VIEW_MAX_OPS 512
 /* Behind the slice, and not shared with the monitor, which may be its guest's by
@@ -91,7 +89,10 @@ struct view_page {
 struct view_orders {
 	uint32_t sequence;	/* a futex the mapper sleeps on */
 	uint32_t count;
-	uint8_t pad[VIEW_O_OPS - 8];
+	/* What the mapper says when it has made the calls, or when one of them
+	 * failed.  Programs can neither write these words nor say them. */
+	uint64_t done, failed;
+	uint8_t pad[VIEW_O_OPS - 24];
 	struct host_call op[VIEW_MAX_OPS];
 };
 
@@ -113,6 +114,8 @@ _Static_assert(offsetof(struct view_page, signal) == VIEW_P_SIGNAL &&
 	       offsetof(struct view_page, failed) == VIEW_P_FAILED &&
 	       offsetof(struct view_page, mapper) == VIEW_P_MAPPER, "view_start.S");
 _Static_assert(offsetof(struct view_orders, count) == VIEW_O_COUNT &&
+	       offsetof(struct view_orders, done) == VIEW_O_DONE &&
+	       offsetof(struct view_orders, failed) == VIEW_O_FAILED &&
 	       offsetof(struct view_orders, op) == VIEW_O_OPS, "view_start.S");
 _Static_assert(sizeof(struct view_orders) <= VIEW_ORDERS_BYTES, "fits");
 _Static_assert(sizeof(struct view_filter) <= VIEW_FILTER_BYTES, "fits");

@@ -59,7 +59,7 @@ view_go:
 	mov	$VIEW_FD_RAM, %edi
 	syscall
 	mov	$__NR_close, %eax
-	mov	$VIEW_FD_DONE, %edi
+	mov	$VIEW_FD_ANSWERS, %edi
 	syscall
 	mov	$__NR_rt_sigprocmask, %eax
 	mov	$SIG_SETMASK, %edi
@@ -162,8 +162,8 @@ view_restorer:
 	hlt
 
 /*
- * The mapper.  R15: its orders; R14: the last it carried out.  The stack pointer
- * is whatever it was, and not used.
+ * The mapper.  R15: its orders; R14: the last it carried out, by number from 1.
+ * The stack pointer is whatever it was, and not used.
  */
 mapper:
 	mov	$__NR_prctl, %eax
@@ -173,10 +173,7 @@ mapper:
 	movabs	$VIEW_MAPPER_FILTER, %rdx
 	call_seccomp
 	movabs	$VIEW_ORDERS, %r15
-	/* What lies there is old. */
-	mov	VIEW_O_SEQUENCE(%r15), %r14d
-	lea	done(%rip), %r12
-	jmp	5f
+	xor	%r14d, %r14d
 1:	cmp	%r14d, VIEW_O_SEQUENCE(%r15)
 	jne	2f
 	mov	$__NR_futex, %eax
@@ -191,25 +188,18 @@ mapper:
 2:	mov	VIEW_O_SEQUENCE(%r15), %r14d
 	mov	VIEW_O_COUNT(%r15), %ebp
 	lea	VIEW_O_OPS(%r15), %rbx
-	lea	done(%rip), %r12
+	lea	VIEW_O_DONE(%r15), %r12
 3:	test	%ebp, %ebp
 	jz	5f
-	mov	(%rbx), %rax
-	mov	8(%rbx), %rdi
-	mov	16(%rbx), %rsi
-	mov	24(%rbx), %rdx
-	mov	32(%rbx), %r10
-	mov	40(%rbx), %r8
-	mov	48(%rbx), %r9
-	syscall
+	make_host_call
 	cmp	$-4095, %rax
 	jae	4f
 	add	$CALL_BYTES, %rbx
 	dec	%ebp
 	jmp	3b
-4:	lea	failed(%rip), %r12
+4:	lea	VIEW_O_FAILED(%r15), %r12
 5:	mov	$__NR_write, %eax
-	mov	$VIEW_FD_DONE, %edi
+	mov	$VIEW_FD_ANSWERS, %edi
 	mov	%r12, %rsi
 	mov	$8, %edx
 	syscall
@@ -217,8 +207,6 @@ mapper:
 
 	.section .rodata
 	.balign	8
-done:	.quad	VIEW_DONE
-failed:	.quad	VIEW_FAILED
 no_signals:
 	.quad	0
 

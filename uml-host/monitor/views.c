@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,8 +17,11 @@
 #include "engine/clock.h"
 #include "monitor/monitor.h"
 
-/* A view that is kicked and does not stop is given up after that time. */
+/* A view that is kicked and does not stop, or has orders and does not answer, is given
+ * up after that time. */
 #define PATIENCE_NS 5000000000ull
+/* How long a mapper is listened to before somebody looks whether it is there. */
+#define LISTEN_NS 100000000ull
 
 static uint32_t started;	/* bit n: view n has a process */
 _Static_assert(GUEST_TABLES == 32, "a bit each");
@@ -52,59 +56,75 @@ static ucontext_t *frame_of(unsigned int view)
 	return in_view(view, READ_ONCE(page_of(view)->frame), sizeof(ucontext_t));
 }
 
-/* --- mapping ------------------------------------------------------------------ */
-
-/* Has the mapper make the first `n` calls. */
-static long give_orders(unsigned int view, uint32_t n)
-{
-	struct view_orders *orders = orders_of(view);
-	uint64_t answer = 0;
-
-	channel()->counters.operations += n;
-	orders->count = n;
-	__atomic_add_fetch(&orders->sequence, 1, __ATOMIC_SEQ_CST);
-	syscall3(SYS_futex, SYSCALL_ARG(&orders->sequence), FUTEX_WAKE, 1);
-	while (syscall3(SYS_read, MONITOR_FD_DONE, SYSCALL_ARG(&answer), sizeof(answer)) == -EINTR)
-		;
-	return answer >= VIEW_FAILED ? -ENOMEM : 0;
-}
-
-static long put(unsigned int view, uint32_t *n, struct host_call op)
-{
-	orders_of(view)->op[*n] = op;
-	if (++*n < VIEW_MAX_OPS)
-		return 0;
-	*n = 0;
-	return give_orders(view, VIEW_MAX_OPS);
-}
-
-long view_carry_out(struct space *s, unsigned int view)
-{
-	unsigned int index;
-	uint32_t n = 0, i;
-	long result = 0;
-
-	if (s->reset)
-		result = put(view, &n, call_clear());
-	for (index = 0; index < SPACE_LDT_ENTRIES && !result; index++)
-		if (s->ldt_stale >> index & 1)
-			result = put(view, &n, call_for_ldt(index, s->ldt[index], VIEW_ORDERS +
-					VIEW_O_OPS + (uint64_t)n * CALL_BYTES));
-	for (i = 0; i < s->nr_ops && !result; i++)
-		result = put(view, &n, call_for(&s->ops[i], VIEW_FD_RAM));
-	if (n && !result)
-		result = give_orders(view, n);
-	s->reset = false;
-	s->ldt_stale = 0;
-	s->nr_ops = 0;
-	s->urgent = false;
-	return result;
-}
-
 /* By what we know ourselves: its page says what it likes. */
 bool view_exists(unsigned int view)
 {
 	return started >> view & 1;
+}
+
+/* --- mapping ------------------------------------------------------------------ */
+
+/* Its process is of no use any more. */
+static void give_up(unsigned int view)
+{
+	channel()->address = view;
+	monitor_request(CHANNEL_END_VIEW);
+	started &= ~(1u << view);
+}
+
+/* One word of a mapper, or false: none came in time, or nobody is there to say one. */
+static bool hear(unsigned int view, uint64_t *word)
+{
+	struct pollfd answers = { .fd = MONITOR_FD_ANSWERS, .events = POLLIN };
+	unsigned int i;
+
+	for (i = 0; i < PATIENCE_NS / LISTEN_NS; i++) {
+		if (syscall3(SYS_poll, SYSCALL_ARG(&answers), 1, LISTEN_NS / 1000000) == 1)
+			return syscall3(SYS_read, MONITOR_FD_ANSWERS, SYSCALL_ARG(word),
+					sizeof(*word)) == sizeof(*word);
+		if (READ_ONCE(page_of(view)->turn) == VIEW_TURN_DEAD)
+			break;
+	}
+	return false;
+}
+
+/* Has the mapper of a view make the first `n` calls.  Every order has words of its
+ * own to be answered with: one that comes late, of a mapper that was given up, is
+ * not taken for another's. */
+static long give_orders(void *context, uint32_t n)
+{
+	unsigned int view = *(unsigned int *)context;
+	struct view_orders *orders = orders_of(view);
+	static uint64_t last;
+	uint64_t word;
+
+	if (!view_exists(view))
+		return 0;
+	channel()->counters.operations += n;
+	orders->done = ++last;
+	orders->failed = ++last;
+	orders->count = n;
+	__atomic_add_fetch(&orders->sequence, 1, __ATOMIC_SEQ_CST);
+	syscall3(SYS_futex, SYSCALL_ARG(&orders->sequence), FUTEX_WAKE, 1);
+	while (hear(view, &word)) {
+		if (word == orders->done)
+			return 0;
+		if (word == orders->failed)
+			return -ENOMEM;
+	}
+	/* What is not there has nothing mapped. */
+	give_up(view);
+	return 0;
+}
+
+long view_update(struct space *s, unsigned int view)
+{
+	const struct call_target there = {
+		.op = orders_of(view)->op, .max = VIEW_MAX_OPS, .at = VIEW_ORDERS + VIEW_O_OPS,
+		.ram_fd = VIEW_FD_RAM, .make = give_orders, .context = &view,
+	};
+
+	return calls_update(s, &there);
 }
 
 void view_ready(struct guest *g, unsigned int view)
@@ -157,12 +177,14 @@ static uint8_t *fpu_of(int view)
  */
 void view_fpu_follows(int view)
 {
-	uint8_t *from = fpu_of(fpu_at), *to = fpu_of(view);
 	uint32_t magic, mxcsr, mask;
 	uint64_t parts, keep;
+	uint8_t *from, *to;
 
 	if (view == fpu_at)
 		return;
+	from = fpu_of(fpu_at);
+	to = fpu_of(view);
 	fpu_at = view;
 	if (!from || !to)
 		return;
@@ -237,7 +259,7 @@ void view_run(struct guest *g, unsigned int view, uint64_t deadline)
 {
 	struct view_page *p = page_of(view);
 	struct engine_vcpu *v = &g->cpu.v;
-	ucontext_t *frame = frame_of(view);
+	ucontext_t *frame = view_exists(view) ? frame_of(view) : NULL;
 	greg_t gregs[NGREG];
 
 	if (frame) {
@@ -254,9 +276,7 @@ void view_run(struct guest *g, unsigned int view, uint64_t deadline)
 	 * was, no program of 32-bit mode did that. */
 	if (!frame || READ_ONCE(p->turn) == VIEW_TURN_DEAD) {
 		fpu_at = -1;
-		channel()->address = view;
-		monitor_request(CHANNEL_END_VIEW);
-		started &= ~(1u << view);
+		give_up(view);
 		v->exit.kind = ENGINE_EXIT_LONG_MODE;
 		return;
 	}

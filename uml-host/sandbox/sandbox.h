@@ -11,8 +11,8 @@
 
 /* Descriptor of guest memory in a stub: the only one it may map. */
 #define SANDBOX_STUB_RAM_FD 3
-/* The eventfd between a mapper, which writes to it, and its monitor. */
-#define SANDBOX_DONE_FD 4
+/* The pipe between the mappers, which write to it, and their monitor. */
+#define SANDBOX_ANSWERS_FD 4
 
 /*
  * Writes the seccomp program of a stub process into `program`, at most `max`
@@ -29,8 +29,8 @@ size_t sandbox_stub_filter(struct sock_filter *program, size_t max);
  * channel [channel, channel + bytes) with the supervisor; `bytes` is a power of
  * two and `channel` a multiple of it.
  *
- * Allowed are what a stub may, futexes in the channel, its own timers, clocks,
- * FS and GS bases, and the return from a signal.  Anything else, and every call of another
+ * Allowed are what a stub may, futexes in the channel, reading what mappers answer,
+ * its own timers, the system's clocks, FS and GS bases, and the return from a signal.  Anything else, and every call of another
  * architecture, is a SIGSYS: guest code makes them too.
  */
 size_t sandbox_vcpu_filter(struct sock_filter *program, size_t max, uint64_t channel,

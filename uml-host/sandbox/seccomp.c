@@ -131,7 +131,7 @@ size_t sandbox_vcpu_filter(struct sock_filter *program, size_t max, uint64_t cha
 	const struct scmp_arg_cmp monotonic[] = { SCMP_A0(SCMP_CMP_EQ, CLOCK_MONOTONIC) };
 	const struct scmp_arg_cmp realtime[] = { SCMP_A0(SCMP_CMP_EQ, CLOCK_REALTIME) };
 	const struct scmp_arg_cmp fs[] = { SCMP_A0(SCMP_CMP_EQ, ARCH_SET_FS) };
-	const struct scmp_arg_cmp done[] = { SCMP_A0(SCMP_CMP_EQ, SANDBOX_DONE_FD) };
+	const struct scmp_arg_cmp answers[] = { SCMP_A0(SCMP_CMP_EQ, SANDBOX_ANSWERS_FD) };
 	const struct scmp_arg_cmp gs[] = { SCMP_A0(SCMP_CMP_EQ, ARCH_SET_GS) };
 
 	allow(ctx, SCMP_SYS(rt_sigreturn), 0, NULL);
@@ -146,7 +146,8 @@ size_t sandbox_vcpu_filter(struct sock_filter *program, size_t max, uint64_t cha
 	allow(ctx, SCMP_SYS(clock_nanosleep), 1, monotonic);
 	allow(ctx, SCMP_SYS(arch_prctl), 1, fs);
 	allow(ctx, SCMP_SYS(arch_prctl), 1, gs);
-	allow(ctx, SCMP_SYS(read), 1, done);
+	allow(ctx, SCMP_SYS(poll), 0, NULL);
+	allow(ctx, SCMP_SYS(read), 1, answers);
 	return export_filter(ctx, program, max);
 }
 
@@ -164,11 +165,11 @@ size_t sandbox_view_filter(struct sock_filter *program, size_t max, uint64_t sli
 size_t sandbox_mapper_filter(struct sock_filter *program, size_t max, uint64_t slice,
 			     uint64_t bytes)
 {
-	const struct scmp_arg_cmp done[] = { SCMP_A0(SCMP_CMP_EQ, SANDBOX_DONE_FD) };
+	const struct scmp_arg_cmp answers[] = { SCMP_A0(SCMP_CMP_EQ, SANDBOX_ANSWERS_FD) };
 	scmp_filter_ctx ctx = make_filter(SCMP_ACT_KILL_PROCESS);
 
 	allow_futex(ctx, slice, bytes, FUTEX_WAIT_BITSET);
 	allow_mappings(ctx);
-	allow(ctx, SCMP_SYS(write), 1, done);
+	allow(ctx, SCMP_SYS(write), 1, answers);
 	return export_filter(ctx, program, max);
 }
