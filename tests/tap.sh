@@ -97,8 +97,16 @@ running() {
 	find /proc/[0-9]*/exe -maxdepth 0 -lname "$1" 2>/dev/null | cut -d / -f 3
 }
 
-# Stubs without a supervisor, whoever started them: nobody traces them.
+# Processes of guests without a supervisor, whoever started them: stubs that nobody
+# traces, vCPU processes, views and mappers whose parent is none of ours.
 orphans() {
+	for orphan_pid in $(running '/memfd:uml-host-v*'); do
+		orphan_parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$orphan_pid/status" 2>/dev/null)
+		case $(readlink "/proc/${orphan_parent:-0}/exe" 2>/dev/null) in
+		*/uml-host*|/memfd:uml-host-v*) ;;
+		*) [ -z "$orphan_parent" ] || echo "$orphan_pid" ;;
+		esac
+	done
 	for orphan_pid in $(running '/memfd:uml-host-stub*'); do
 		grep -q '^TracerPid:[[:space:]]*0$' "/proc/$orphan_pid/status" 2>/dev/null &&
 			echo "$orphan_pid"

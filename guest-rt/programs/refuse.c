@@ -244,6 +244,14 @@ static inline void case_long_mode(void)
 	__asm__ volatile("ljmp $0x33, $1f\n1: ud2\n");
 }
 
+/* case long-mode-spin abi s: 4 64-bit mode */
+static inline void case_long_mode_spin(void)
+{
+	/* Nothing traps: it is found by the clock. */
+	hcall1(LHCALL_SET_CLOCKEVENT, 1000000);
+	__asm__ volatile("ljmp $0x33, $1f\n1: jmp 1b\n");
+}
+
 /* case vsyscall abi s: 4 64-bit mode */
 static inline void case_vsyscall(void)
 {

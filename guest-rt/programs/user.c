@@ -230,6 +230,42 @@ static void preemption(void)
 	printf("preempted five times, registers kept\n");
 }
 
+/* --- what is taken back -------------------------------------------------------------- */
+
+/*
+ * A program that knows how a host with a user view of its own learns of a stop
+ * (monitor/view.h): with page 4 mapped it says that it has made a system call, wakes
+ * whoever waits, and writes on to that page.  On other hosts the first of it that counts is a #GP.
+ */
+USER_CODE(runs_on,
+	"incl 0x40004000; ljmp $0x33, $0x4000000d; .code64; movabs $0x0f0000000000, %rbx\n"
+	"movl $31, 4(%rbx); movl $1, 8(%rbx); movl $0, (%rbx)\n"
+	"mov $202, %eax; mov %rbx, %rdi; mov $1, %esi; mov $1, %edx; syscall\n"
+	"1: incl 0x40004000; jmp 1b; .code32");
+
+/* Long enough for the host to let both have the processor in turn. */
+#define LOOKS 50000000u
+
+static void taken_back(void)
+{
+	const struct row r = ROW(runs_on, "runs on", 0, 0, 0);
+	static uint8_t page[4096] __attribute__((aligned(4096)));
+	volatile uint32_t *word = (volatile uint32_t *)page;
+	struct user_end end;
+	unsigned int i;
+
+	tables_set_user(&tables, 4, guest_pa(page) | PTE_USER);
+	run(&r, &end);
+	CHECK(end.vector == 6 || end.vector == 13);
+	tables_set_user(&tables, 4, 0);
+	*word = 0x5e5e5e5e;
+	for (i = 0; i < LOOKS; i++)
+		CHECK(*word == 0x5e5e5e5e);
+	/* And its page table is still good for programs. */
+	check(&rows[0]);
+	printf("a page taken back stays taken\n");
+}
+
 int guest_main(void)
 {
 	unsigned int i;
@@ -251,6 +287,7 @@ int guest_main(void)
 	check_refused("a TLS segment that is not there", no_tls_start, no_tls_end);
 	alignment_checks();
 	preemption();
+	taken_back();
 	selectors();
 	return 0;
 }
