@@ -38,10 +38,10 @@ struct trial {
 
 /* Opens an engine on a small guest and measures; everything that could be
  * missing makes it die with its own message. */
-static void try_engine(struct trial *trial)
+static void try_engine(struct trial *trial, enum engine_kind engine)
 {
 	struct options o = {
-		.mem_bytes = 1 << 20, .cpu = ENGINE_CPU_AUTO, .gens = GENS_ALL,
+		.mem_bytes = 1 << 20, .cpu = ENGINE_CPU_AUTO, .gens = GENS_ALL, .engine = engine,
 	};
 	struct machine *m = machine_open(&o);
 
@@ -52,8 +52,15 @@ static void try_engine(struct trial *trial)
 	machine_close(m);
 }
 
-static bool check_engine(void)
+static bool check_engine(enum engine_kind engine)
 {
+	static const char *const name[] = {
+		[ENGINE_PTRACE] = "ptrace engine", [ENGINE_DIRECT] = "direct engine",
+	};
+	static const char *const need[] = {
+		[ENGINE_PTRACE] = "ptrace, memfd_create and 32-bit code segments are needed",
+		[ENGINE_DIRECT] = "seccomp, pidfd_open and 32-bit code segments are needed",
+	};
 	struct trial *trial = mmap(NULL, sizeof(*trial), PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char text[512] = "";
@@ -69,7 +76,7 @@ static bool check_engine(void)
 		die_errno("cannot start a probe");
 	if (pid == 0) {
 		dup2(out[1], STDERR_FILENO);
-		try_engine(trial);
+		try_engine(trial, engine);
 		_exit(0);
 	}
 	close(out[1]);
@@ -85,12 +92,13 @@ static bool check_engine(void)
 	text[strcspn(text, "\n")] = '\0';
 
 	if (!trial->ran) {
-		return line("ptrace engine", false, *text ? text : "the probe died",
-			    "ptrace, memfd_create and 32-bit code segments are needed");
+		return line(name[engine], false, *text ? text : "the probe died", need[engine]);
 	}
 	snprintf(text, sizeof(text), "a bare stop and resume takes %.1f us",
 		 (double)trial->floor_ns / 1000);
-	line("ptrace engine", true, text, NULL);
+	line(name[engine], true, text, NULL);
+	if (engine != ENGINE_PTRACE)
+		return true;
 	snprintf(text, sizeof(text), "%s%s", vmcall_behaviour_name((enum vmcall_behaviour)trial->vmcall),
 		 trial->vmcall == VMCALL_SILENT ?
 		 " by an outer hypervisor: sites are patched before they run" :
@@ -160,7 +168,9 @@ int cmd_check(int argc, char **argv)
 	bool well;
 
 	options_parse(&o, SUB_CHECK, argc, argv);
-	well = check_engine();
+	well = check_engine(ENGINE_PTRACE);
+	/* Nobody has to have both. */
+	check_engine(ENGINE_DIRECT);
 	well = check_seccomp() && well;
 	well = check_limits() && well;
 	well = check_cpus() && well;
