@@ -255,6 +255,19 @@ static void wait_for_stop(struct view_page *p, unsigned int view, uint64_t deadl
 	}
 }
 
+/* Gives the view its turn; false if its process is gone, which must not be
+ * overwritten: nobody says it twice. */
+static bool give_turn(struct view_page *p)
+{
+	uint32_t turn = VIEW_TURN_MONITOR;
+
+	if (!__atomic_compare_exchange_n(&p->turn, &turn, VIEW_TURN_GUEST, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	syscall3(SYS_futex, SYSCALL_ARG(&p->turn), FUTEX_WAKE, 1);
+	return true;
+}
+
 void view_run(struct guest *g, unsigned int view, uint64_t deadline)
 {
 	struct view_page *p = page_of(view);
@@ -267,14 +280,13 @@ void view_run(struct guest *g, unsigned int view, uint64_t deadline)
 		monitor_registers_in(v, frame->uc_mcontext.gregs);
 		memset(&frame->uc_sigmask, 0, sizeof(uint64_t));
 		segments_in(v, p);
-		__atomic_store_n(&p->turn, VIEW_TURN_GUEST, __ATOMIC_RELEASE);
-		syscall3(SYS_futex, SYSCALL_ARG(&p->turn), FUTEX_WAKE, 1);
-		wait_for_stop(p, view, deadline);
-		frame = frame_of(view);
+		if (give_turn(p))
+			wait_for_stop(p, view, deadline);
+		frame = READ_ONCE(p->turn) == VIEW_TURN_MONITOR ? frame_of(view) : NULL;
 	}
 	/* Its process is gone, or says nothing that makes sense: whatever it
 	 * was, no program of 32-bit mode did that. */
-	if (!frame || READ_ONCE(p->turn) == VIEW_TURN_DEAD) {
+	if (!frame) {
 		fpu_at = -1;
 		give_up(view);
 		v->exit.kind = ENGINE_EXIT_LONG_MODE;
