@@ -6,8 +6,6 @@
 #include "engine/exit.h"
 #include "monitor/monitor.h"
 
-#define HOST_CS32 0x23
-
 static size_t fetch(void *guest, unsigned int space, uint32_t va, void *to, size_t n)
 {
 	(void)space;

@@ -5,19 +5,13 @@
 #include <elf.h>
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 
 #include "engine/clock.h"
 #include "monitor/monitor.h"
-#include "monitor/signals.h"
 #include "monitor/start.h"
-
-#define ALTERNATE_BYTES 65536u
-
-static uint8_t alternate[ALTERNATE_BYTES] __attribute__((aligned(64)));
 
 _Noreturn static void fail(enum monitor_step step, long result)
 {
@@ -78,20 +72,9 @@ static void lock_in(void)
 	      syscall3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, SYSCALL_ARG(&program)));
 }
 
-static void run_vmcall(void)
-{
-	/* The breakpoint speaks where an outer hypervisor swallows it. */
-	__asm__ volatile("vmcall; int3");
-}
-
-static void run_int_1f(void)
-{
-	__asm__ volatile("int $0x1f");
-}
-
 static enum vmcall_behaviour probe_vmcall(void)
 {
-	switch (monitor_try(run_vmcall)) {
+	switch (entry_try(entry_try_vmcall)) {
 	case SIGILL: return VMCALL_SIGILL;
 	case SIGSEGV: return VMCALL_SIGSEGV;
 	default: return VMCALL_SILENT;
@@ -104,7 +87,7 @@ static uint64_t measure_floor(uint32_t rounds)
 	uint32_t i;
 
 	for (i = 0; i < rounds; i++)
-		monitor_try(run_int_1f);
+		entry_try(entry_try_int_1f);
 	return rounds ? (engine_clock_ns() - start) / rounds : 0;
 }
 
@@ -118,14 +101,12 @@ void monitor_main(const uint64_t *stack)
 	map_all();
 	monitor_find_clock((const void *)start_auxiliary(stack, AT_SYSINFO_EHDR));
 	syscall6(SYS_prctl, PR_SET_NAME, SYSCALL_ARG(MONITOR_NAME), 0, 0, 0, 0);
-	check(MONITOR_STEP_SIGNALS,
-	      catch_signals(monitor_handler, monitor_restorer, alternate, sizeof(alternate)));
+	check(MONITOR_STEP_SIGNALS, entry_prepare());
 	hardware.timer = make_timer();
 	monitor_prepare(&hardware);
 	lock_in();
-	monitor_first_frame();
-	/* From here on guest code may be interrupted, the monitor never. */
-	memset(&monitor_frame->uc_sigmask, 0, sizeof(uint64_t));
+	/* For its FPU registers, which a guest begins with. */
+	entry_try(entry_try_nothing);
 	c->vmcall = probe_vmcall();
 	c->floor_ns = measure_floor(c->floor_rounds);
 	c->failed_step = MONITOR_STEP_NONE;

@@ -4,7 +4,7 @@
  * own process, above the guest's 4 GiB.  It runs the guest layer there, so that
  * a hypercall is a signal and a signal return and no change of process.
  *
- *	start.S		the way in and out of guest code
+ *	start.S, entry.c the ways in and out of guest code
  *	main.c		setting up: mappings, signals, timer, the filter
  *	run.c		the engine's contract: run, wait, timer, kicks
  *	views.c		guest programs, in processes of their own
@@ -13,8 +13,7 @@
  *	clock.c		time, from the vDSO
  *	memory.c	memcpy and its like
  *
- * No thread-local storage, no floating point, no library.  Every signal is
- * blocked while it runs.
+ * No thread-local storage, no floating point, no library.
  */
 #ifndef MONITOR_MONITOR_H
 #define MONITOR_MONITOR_H
@@ -25,6 +24,7 @@
 #include <ucontext.h>
 
 #include "monitor/channel.h"
+#include "monitor/entry.h"
 #include "monitor/syscall.h"
 
 static inline struct channel *channel(void)
@@ -37,14 +37,6 @@ static inline struct guest *monitored(void)
 	return (struct guest *)MONITOR_GUEST;
 }
 
-/* start.S */
-extern ucontext_t *monitor_frame;
-extern siginfo_t *monitor_info;
-int monitor_enter(ucontext_t *frame, uint64_t flags);
-int monitor_first_frame(void);
-void monitor_handler(int signal, siginfo_t *info, void *frame);
-void monitor_restorer(void);
-
 /* run.c */
 struct monitor_hardware {
 	bool fsgsbase;		/* rdfsbase and its like may be used */
@@ -52,14 +44,13 @@ struct monitor_hardware {
 };
 extern uint32_t monitor_resumed_eip;	/* where guest code last went on */
 void monitor_prepare(const struct monitor_hardware *hardware);
-/* Runs 64-bit code of the monitor at `code` until its next signal; returns it. */
-int monitor_try(void (*code)(void));
+/* The host's code segments of both sizes. */
+#define HOST_CS32 0x23
+#define HOST_CS64 0x33
 
-/* Bits of EFLAGS that a signal return leaves alone. */
 #define EFLAGS_ID 0x200000u
-#define EFLAGS_KEPT (EFLAGS_NT | EFLAGS_ID)
-/* Integer registers to and from a signal frame; data segments are not in it. */
-void monitor_registers_in(const struct engine_vcpu *v, greg_t *r);
+
+/* Integer registers of a signal frame; data segments are not in it. */
 void monitor_registers_out(struct engine_vcpu *v, const greg_t *r);
 
 /* fault.c: fills v->exit; registers are in v already. */

@@ -12,8 +12,9 @@
 #include "engine/calls.h"
 #include "monitor/monitor.h"
 
-#define HOST_CS32 0x23
-#define HOST_CS64 0x33
+/* What of EFLAGS is code's own to change at ring 3. */
+#define EFLAGS_STATUS 0xcd5u	/* CF, PF, AF, ZF, SF, DF, OF */
+#define EFLAGS_OWN (EFLAGS_STATUS | EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_AC | EFLAGS_ID)
 
 static struct monitor_hardware hardware;
 uint32_t monitor_resumed_eip;
@@ -125,25 +126,24 @@ static void load_segments(const struct engine_vcpu *v)
 		syscall3(SYS_arch_prctl, ARCH_SET_GS, v->gs_base, 0);
 }
 
-void monitor_registers_in(const struct engine_vcpu *v, greg_t *r)
+static void registers_in(const struct engine_vcpu *v)
 {
 	const struct engine_regs *g = &v->regs;
+
+	entry_to.eax = g->eax;
+	entry_to.ebx = g->ebx;
+	entry_to.ecx = g->ecx;
+	entry_to.edx = g->edx;
+	entry_to.esi = g->esi;
+	entry_to.edi = g->edi;
+	entry_to.ebp = g->ebp;
+	entry_to.rsp = g->esp;
+	entry_to.rip = g->eip;
+	entry_to.flags = (g->eflags & EFLAGS_OWN) | EFLAGS_FIXED;
+	entry_to.cs = HOST_CS32;
 	/* A flat one, or in the LDT for one instruction: what it says was
 	 * written just now. */
-	uint16_t ss = g->ss | 3u;
-
-	r[REG_RAX] = g->eax;
-	r[REG_RBX] = g->ebx;
-	r[REG_RCX] = g->ecx;
-	r[REG_RDX] = g->edx;
-	r[REG_RSI] = g->esi;
-	r[REG_RDI] = g->edi;
-	r[REG_RBP] = g->ebp;
-	r[REG_RSP] = g->esp;
-	r[REG_RIP] = g->eip;
-	r[REG_EFL] = g->eflags;
-	/* The kernel takes CS and SS from there, the other two it ignores. */
-	r[REG_CSGSFS] = (greg_t)(HOST_CS32 | (uint64_t)ss << 48);
+	entry_to.ss = g->ss | 3u;
 }
 
 void monitor_registers_out(struct engine_vcpu *v, const greg_t *r)
@@ -218,15 +218,16 @@ static void run_here(struct guest *g)
 	int signal;
 
 	view_fpu_follows(-1);
-	monitor_registers_in(v, monitor_frame->uc_mcontext.gregs);
+	registers_in(v);
 	load_segments(v);
-	signal = monitor_enter(monitor_frame,
-			       (v->regs.eflags & EFLAGS_KEPT) | EFLAGS_FIXED);
-	monitor_registers_out(v, monitor_frame->uc_mcontext.gregs);
+	signal = entry_run();
+	if (signal == ENTRY_NONE)
+		return;
+	monitor_registers_out(v, entry_frame->uc_mcontext.gregs);
 	read_segments(v);
 	monitor_classify(g, &(struct stop){
-		.signal = signal, .code = monitor_info->si_code,
-		.gregs = monitor_frame->uc_mcontext.gregs,
+		.signal = signal, .code = entry_info->si_code,
+		.gregs = entry_frame->uc_mcontext.gregs,
 	});
 }
 
@@ -256,15 +257,6 @@ void engine_run(struct engine *engine)
 		c->counters.stops++;
 	}
 	__atomic_store_n(&c->running, RUNNING_NONE, __ATOMIC_SEQ_CST);
-}
-
-int monitor_try(void (*code)(void))
-{
-	greg_t *r = monitor_frame->uc_mcontext.gregs;
-
-	r[REG_RIP] = (greg_t)(uintptr_t)code;
-	r[REG_CSGSFS] = (greg_t)(HOST_CS64 | (uint64_t)ENGINE_FLAT_DS << 48);
-	return monitor_enter(monitor_frame, EFLAGS_FIXED);
 }
 
 void engine_wait(struct engine *engine, uint64_t until_ns)

@@ -22,15 +22,17 @@ struct kernel_sigaction {
 #define SIGNAL_KICK SIGUSR1
 #define SIGRTMIN_KERNEL 32u
 
-/* Has `handler` called, on the stack of `bytes` at `stack` and with every signal
- * blocked, for all signals: faults, system calls that the filter traps, kicks,
- * timers, and what anybody sends, which shall not end the guest.  0, or -errno. */
+/* Has `handler` called, on the stack of `bytes` at `stack` and with the signals of
+ * `mask` blocked, for all signals: faults, system calls that the filter traps,
+ * kicks, timers, and what anybody sends, which shall not end the guest.  `flags` are
+ * more of sigaction's.  0, or -errno. */
 static inline long catch_signals(void (*handler)(int, siginfo_t *, void *),
-				 void (*restorer)(void), void *stack, uint64_t bytes)
+				 void (*restorer)(void), void *stack, uint64_t bytes,
+				 uint64_t mask, uint64_t flags)
 {
 	const struct kernel_sigaction action = {
-		.handler = handler, .restorer = restorer, .mask = ~0ull,
-		.flags = SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER,
+		.handler = handler, .restorer = restorer, .mask = mask,
+		.flags = SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER | flags,
 	};
 	const stack_t alternate = { .ss_sp = stack, .ss_size = bytes };
 	long result = syscall3(SYS_sigaltstack, SYSCALL_ARG(&alternate), 0, 0);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where the monitor of the direct engine begins, and the two ways between it
- * and guest code: a signal brings the guest here, a signal return sends it back.
+ * Where the monitor of the direct engine begins, and the ways between it and
+ * guest code.  A signal brings the guest here, or, for the calls its kernel makes
+ * most, a gate: a jump.  An IRETQ sends it back; returning from the signal would
+ * do the same and take longer.
  *
- * The monitor has two stacks.  On its own it runs the guest's loop in C, as the
- * supervisor does elsewhere.  The alternate one only ever holds the frame the
- * kernel wrote at the last signal, which is the guest's registers: changed
- * there, they are what it goes on with.
+ * One stack region serves both: the monitor runs in its lower part, and as all of
+ * it is the alternate signal stack, a signal that finds the monitor at work lands
+ * below what it is doing.  One that finds guest code lands at the top, in the
+ * upper part, where its frame stays: it has the guest's FPU registers.
  */
 #include <asm/unistd_64.h>
+#include "monitor/entry.h"
 
-/* What the handler comes back to: the caller, with the registers it counts on. */
+/* What the way back comes to: the caller, with the registers it counts on. */
 	.macro	leave_own_stack
 	push	%rbx
 	push	%rbp
@@ -21,47 +24,7 @@
 	mov	%rsp, own_stack(%rip)
 	.endm
 
-	.text
-	.globl	_start
-_start:
-	mov	%rsp, %rdi
-	and	$-16, %rsp
-	call	monitor_main
-	hlt
-
-/*
- * int monitor_enter(void *frame): runs guest code as `frame` (a ucontext) says
- * until the next signal; returns its number.  The frame of that one is in
- * monitor_frame, what the kernel knows of it in monitor_info.
- */
-	.globl	monitor_enter
-monitor_enter:
-	leave_own_stack
-	mov	%rdi, %rsp
-	/* What the kernel does not take from the frame it keeps as it is: NT
-	 * and ID.  The word below the frame is ours. */
-	push	%rsi
-	popf
-	mov	$__NR_rt_sigreturn, %eax
-	syscall
-	hlt
-
-/* int monitor_first_frame(void): a frame to begin with, made by a breakpoint. */
-	.globl	monitor_first_frame
-monitor_first_frame:
-	leave_own_stack
-	int3
-	hlt
-
-/* void handler(int signal, siginfo_t *, void *ucontext) */
-	.globl	monitor_handler
-monitor_handler:
-	/* The guest's AC would make the monitor's own accesses trap. */
-	push	$2
-	popf
-	mov	%rsi, monitor_info(%rip)
-	mov	%rdx, monitor_frame(%rip)
-	mov	%edi, %eax
+	.macro	return_to_own_stack
 	mov	own_stack(%rip), %rsp
 	pop	%r15
 	pop	%r14
@@ -70,21 +33,91 @@ monitor_handler:
 	pop	%rbp
 	pop	%rbx
 	ret
+	.endm
 
-	.globl	monitor_restorer
-monitor_restorer:
+	.text
+	.globl	_start
+_start:
+	mov	%rsp, %rdi
+	lea	entry_stacks + ENTRY_STACK_BYTES(%rip), %rsp
+	call	monitor_main
+	hlt
+
+/*
+ * int entry_go(void): guest code as entry_to says, until it comes back.  Returns
+ * the signal that brought it, or ENTRY_GATE, or ENTRY_NONE: somebody had sent a
+ * signal, and guest code did not run.  Between begin and end monitor_signal
+ * makes that of every signal.
+ */
+	.globl	entry_go, entry_begin, entry_end, entry_aborted
+entry_go:
+	leave_own_stack
+entry_begin:
+	cmpl	$0, entry_interrupted(%rip)
+	jne	entry_aborted
+	mov	entry_to + ENTRY_FPU(%rip), %rdi
+	test	%rdi, %rdi
+	jz	2f
+	mov	entry_to + ENTRY_FPU_PARTS(%rip), %eax
+	mov	entry_to + ENTRY_FPU_PARTS + 4(%rip), %edx
+	mov	%eax, %ecx
+	or	%edx, %ecx
+	jz	1f
+	xrstor64 (%rdi)
+	jmp	2f
+1:	fxrstor64 (%rdi)
+2:	push	entry_to + ENTRY_SS(%rip)
+	push	entry_to + ENTRY_RSP(%rip)
+	push	entry_to + ENTRY_FLAGS(%rip)
+	push	entry_to + ENTRY_CS(%rip)
+	push	entry_to + ENTRY_RIP(%rip)
+	mov	entry_to + ENTRY_EAX(%rip), %eax
+	mov	entry_to + ENTRY_EBX(%rip), %ebx
+	mov	entry_to + ENTRY_ECX(%rip), %ecx
+	mov	entry_to + ENTRY_EDX(%rip), %edx
+	mov	entry_to + ENTRY_ESI(%rip), %esi
+	mov	entry_to + ENTRY_EDI(%rip), %edi
+	mov	entry_to + ENTRY_EBP(%rip), %ebp
+	iretq
+entry_end:
+entry_aborted:
+	mov	$ENTRY_NONE, %eax
+	return_to_own_stack
+
+/* void handler(int signal, siginfo_t *, void *ucontext) */
+	.globl	entry_handler
+entry_handler:
+	/* The guest's AC would make the monitor's own accesses trap. */
+	push	$2
+	popf
+	sub	$8, %rsp
+	call	entry_signal
+	add	$8, %rsp
+	test	%eax, %eax
+	jnz	1f
+	ret
+1:	return_to_own_stack
+
+	.globl	entry_restorer
+entry_restorer:
 	mov	$__NR_rt_sigreturn, %eax
 	syscall
 	hlt
 
+/* Code for monitor_try: a signal there is guest code's. */
+	.section entry_tried, "ax", @progbits
+	.globl	entry_try_vmcall, entry_try_int_1f, entry_try_nothing
+entry_try_vmcall:
+	vmcall
+entry_try_nothing:
+	/* It speaks where an outer hypervisor swallows the call. */
+	int3
+entry_try_int_1f:
+	int	$0x1f
+
 	.bss
 	.balign	8
 own_stack:
-	.quad	0
-	.globl	monitor_frame, monitor_info
-monitor_frame:
-	.quad	0
-monitor_info:
 	.quad	0
 
 	.section .note.GNU-stack, "", @progbits

@@ -65,7 +65,8 @@ void view_main(const uint64_t *stack)
 	page()->has_bases = start_has_fsgsbase(stack);
 	check(syscall6(SYS_prctl, PR_SET_NAME, SYSCALL_ARG(VIEW_NAME), 0, 0, 0, 0));
 	check(catch_signals(view_handler, view_restorer,
-			    (char *)VIEW_SLICE + VIEW_OWN_BYTES - VIEW_STACK_BYTES, VIEW_STACK_BYTES));
+			    (char *)VIEW_SLICE + VIEW_OWN_BYTES - VIEW_STACK_BYTES, VIEW_STACK_BYTES,
+			    all, 0));
 	check(syscall6(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0));
 	/* The mapper takes no signals: it has no stack for them. */
 	check(syscall6(SYS_rt_sigprocmask, SIG_SETMASK, SYSCALL_ARG(&all), 0, sizeof(all), 0, 0));

@@ -161,14 +161,14 @@ static int fpu_at = -1;	/* where guest code ran last: a view, or -1 */
 
 static uint8_t *fpu_of(int view)
 {
-	ucontext_t *frame = view < 0 ? monitor_frame : frame_of((unsigned int)view);
-	uint64_t at;
+	ucontext_t *frame;
 
-	if (!frame)
-		return NULL;
-	at = SYSCALL_ARG(READ_ONCE(frame->uc_mcontext.fpregs));
-	return view < 0 ? (uint8_t *)at :
-	       in_view((unsigned int)view, at, FXSAVE_BYTES + sizeof(uint64_t));
+	if (view < 0)
+		return entry_fpu();
+	frame = frame_of((unsigned int)view);
+	return frame ? in_view((unsigned int)view,
+			       SYSCALL_ARG(READ_ONCE(frame->uc_mcontext.fpregs)),
+			       FXSAVE_BYTES + sizeof(uint64_t)) : NULL;
 }
 
 /*
@@ -205,6 +205,30 @@ void view_fpu_follows(int view)
 }
 
 /* --- running ----------------------------------------------------------------------- */
+
+/* Bits of EFLAGS that a signal return leaves alone. */
+#define EFLAGS_KEPT (EFLAGS_NT | EFLAGS_ID)
+
+static void registers_in(const struct engine_vcpu *v, greg_t *r)
+{
+	const struct engine_regs *g = &v->regs;
+	/* A flat one, or in the LDT for one instruction: what it says was
+	 * written just now. */
+	uint16_t ss = g->ss | 3u;
+
+	r[REG_RAX] = g->eax;
+	r[REG_RBX] = g->ebx;
+	r[REG_RCX] = g->ecx;
+	r[REG_RDX] = g->edx;
+	r[REG_RSI] = g->esi;
+	r[REG_RDI] = g->edi;
+	r[REG_RBP] = g->ebp;
+	r[REG_RSP] = g->esp;
+	r[REG_RIP] = g->eip;
+	r[REG_EFL] = g->eflags;
+	/* The kernel takes CS and SS from there, the other two it ignores. */
+	r[REG_CSGSFS] = (greg_t)(HOST_CS32 | (uint64_t)ss << 48);
+}
 
 static void segments_in(const struct engine_vcpu *v, struct view_page *p)
 {
@@ -277,7 +301,7 @@ void view_run(struct guest *g, unsigned int view, uint64_t deadline)
 
 	if (frame) {
 		view_fpu_follows((int)view);
-		monitor_registers_in(v, frame->uc_mcontext.gregs);
+		registers_in(v, frame->uc_mcontext.gregs);
 		memset(&frame->uc_sigmask, 0, sizeof(uint64_t));
 		segments_in(v, p);
 		if (give_turn(p))
