@@ -248,7 +248,7 @@ Test(engine_pure, vmcall_sites_but_not_data)
 	size_t at;
 
 	memset(code, 0x90, sizeof(code));
-	memcpy(code + 100, rewrite_vmcall, 3);
+	memcpy(code + 100, rewrite_table[REWRITE_VMCALL].from, 3);
 	cr_assert_eq(rewrite_find_vmcall(code, sizeof(code), 0), 100);
 	cr_assert_eq(rewrite_find_vmcall(code, sizeof(code), 101), sizeof(code));
 	/* mov $0x90c1010f,%eax: the bytes are an immediate. */

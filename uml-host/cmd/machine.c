@@ -31,6 +31,7 @@
 
 /* Above RAM: the device page and its rings (ABI 3.1). */
 #define SPARE_PAGES 256u
+#define GATE_PAGES 1u	/* behind them: guest/gates.c */
 
 
 struct machine {
@@ -112,7 +113,7 @@ struct machine *machine_open(const struct options *o)
 		die("out of memory");
 	m->options = o;
 	m->guest_bytes = (sizeof(struct guest) + huge - 1) & ~(huge - 1);
-	m->ram_bytes = o->mem_bytes + SPARE_PAGES * GUEST_PAGE_SIZE;
+	m->ram_bytes = o->mem_bytes + (SPARE_PAGES + GATE_PAGES) * GUEST_PAGE_SIZE;
 	m->guest_fd = make_memory("uml-host-guest", m->guest_bytes);
 	m->ram_fd = make_memory("uml-host-ram", m->ram_bytes);
 	/* One stretch of addresses for both. */
@@ -264,6 +265,7 @@ void machine_load(struct machine *m)
 		.spare_pages = SPARE_PAGES,
 		.ram_offset = (const uint8_t *)m->ram - (const uint8_t *)m->guest,
 		.views = view_layout(o),
+		.gates = o->engine == ENGINE_DIRECT,
 		.entry = result.entry,
 		.initrd_bytes = result.initrd_bytes,
 		.gens = o->gens,
@@ -424,7 +426,7 @@ void machine_add_devices(struct machine *m)
 {
 	const struct options *o = m->options;
 	const struct bus_config config = {
-		.memory = { machine_ram(m), (uint32_t)m->ram_bytes },
+		.memory = { machine_ram(m), (uint32_t)m->ram_bytes - GATE_PAGES * GUEST_PAGE_SIZE },
 		.ram_bytes = (uint32_t)o->mem_bytes,
 		.raise_irq = raise_irq, .context = m,
 	};

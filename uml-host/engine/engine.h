@@ -59,6 +59,7 @@ struct engine_exit {
 	uint8_t vector;
 	/* The instruction is a software interrupt: no error code belongs to it. */
 	bool software;
+	bool gate;		/* no trap happened: code called what it stands for */
 	uint8_t insn_len;	/* valid bytes of insn; 0 if they were not needed */
 	uint32_t error;		/* x86 error code, 0 where the vector has none */
 	uint32_t address;	/* faulting address of VECTOR_PF */

@@ -11,7 +11,7 @@ void exit_trap(struct engine_exit *x, unsigned int vector, uint32_t error)
 	x->vector = (uint8_t)vector;
 	x->error = error;
 	x->address = 0;
-	x->software = false;
+	x->software = x->gate = false;
 	x->watched = 0;
 }
 

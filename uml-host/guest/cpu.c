@@ -31,6 +31,8 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 	g->mmio_pages = setup->mmio_pages;
 	g->initrd_bytes = setup->initrd_bytes;
 	g->rewrite = (uint8_t)setup->rewrite;
+	/* The one frame that no PTE can name. */
+	g->gate_frame = setup->gates && setup->rewrite != REWRITE_EMULATE ? g->limit_pages : 0;
 	g->views = (uint8_t)setup->views;
 	g->tsc_khz = setup->tsc_khz;
 	g->trace_rows = rows;

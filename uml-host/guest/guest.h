@@ -15,6 +15,8 @@
 #define GUEST_GUEST_H
 
 #include "engine/engine.h"
+#include "engine/gates.h"
+#include "engine/rewrite.h"
 #include "guest/event.h"
 #include "guest/hcalls.h"
 #include "guest/tamper.h"
@@ -144,6 +146,7 @@ enum stop_cause { STOP_LIST(STOP_ENUM_) NR_STOPS };
 
 struct guest_stats {
 	uint64_t stops[NR_STOPS];
+	uint64_t gates;		/* of the stops: no trap, a jump */
 	uint64_t interrupts, views;	/* delivered; changes of address space */
 	uint64_t started_ns, user_ns;	/* first instruction; first user one */
 };
@@ -156,6 +159,22 @@ struct guest_last_stops {
 		uint32_t eip, eax, error, address;
 		uint8_t exit, vector, cpl;
 	} stop[GUEST_LAST_STOPS];
+};
+
+/* Sites that were rewritten, the last ones, and the calls in holes: where each
+ * stands, and the int $0x1f whose place it takes. */
+#define GUEST_SITES 64u
+struct guest_sites {
+	uint32_t n, holes;
+	struct guest_site {
+		uint32_t va;
+		uint8_t row, bytes;	/* enum rewrite_id */
+		uint8_t before[REWRITE_MAX], after[REWRITE_MAX];
+	} site[GUEST_SITES];
+	struct guest_hole {
+		uint32_t called_from;	/* behind the call */
+		uint32_t eip;
+	} hole[GUEST_SITES];
 };
 
 /* What the guest layer asks of whoever runs it, before it can go on. */
@@ -183,6 +202,7 @@ struct guest {
 	uint32_t mmio_pages;
 	uint32_t initrd_bytes;	/* rounded up to pages */
 	uint8_t rewrite;	/* enum rewrite_mode */
+	uint32_t gate_frame;	/* with the code of gates; 0: there are none */
 	uint8_t views;		/* enum view_layout */
 	uint32_t tsc_khz;	/* for the guest; 0: it shall not use the TSC */
 
@@ -211,6 +231,8 @@ struct guest {
 	struct guest_stats stats;
 	struct guest_last_stops last;
 	uint64_t rewritten_sites;
+	struct guest_sites sites;
+	uint32_t holeless[GUEST_SITES];	/* EIPs where there is no room for a jump */
 	uint32_t rewritten_eip;	/* the last one: its int $0x1f comes next */
 
 	/* Which events somebody wants: bit r = row r of hcall_table. */
@@ -239,6 +261,7 @@ struct guest_setup {
 	uint32_t initrd_bytes;
 	uint16_t gens;		/* --abi, or GENS_ALL */
 	enum rewrite_mode rewrite;
+	bool gates;		/* guest code can be called: see gates.c */
 	enum view_layout views;
 	uint32_t tsc_khz;
 	const struct tamper *tamper;	/* copied; NULL: none */
@@ -339,6 +362,7 @@ struct guest_field {
 	uint32_t value;
 };
 bool guest_data_field(struct guest *g, unsigned int i, struct guest_field *field);
+uint32_t guest_irq_enabled_address(const struct guest *g);	/* for its kernel; or 0 */
 uint32_t guest_irq_enabled(struct guest *g);	/* EFLAGS_IF or not */
 void guest_set_irq_enabled(struct guest *g, uint32_t value);
 uint32_t guest_blocked_interrupts(struct guest *g);
@@ -433,6 +457,10 @@ static inline bool guest_is_alias(const struct guest *g, uint32_t va)
 
 bool guest_is_reserved(const struct guest *g, uint32_t address);
 
+/* Error code of a software interrupt the gate does not allow: the vector, and
+ * the bit that says it names an IDT entry. */
+#define IDT_ERROR(vector) ((vector) * 8u + 2)
+
 /* --- traps.c ------------------------------------------------------------------------ */
 
 void hcall_set_stack(struct guest *g, const uint32_t arg[4]);
@@ -481,8 +509,29 @@ void guest_patch_data_selector(struct guest *g);
 /* `mov %reg,%sreg` at EIP was given `selector`, which on this host is `host`:
  * patches the immediate before it. */
 void guest_patch_selector(struct guest *g, uint8_t modrm, uint32_t selector, uint32_t host);
+/* What the guest's own code was before, where `bytes`, n of them at `va`, are what it is
+ * now. */
+void guest_undo_sites(const struct guest *g, uint32_t va, uint8_t *bytes, uint32_t n);
+/* The int $0x1f whose call through a gate comes from there.  False: none. */
+bool guest_find_hole(const struct guest *g, uint32_t called_from, uint32_t *eip);
+/* The int $0x1f, or the IRET, at EIP has just trapped: patches the next time to go
+ * through a gate. */
+void guest_patch_call_gate(struct guest *g);
+void guest_patch_iret_gate(struct guest *g);
 /* Patches every site in the page behind linear page `page` before it runs. */
 void guest_scan_page(struct guest *g, uint32_t page);
+
+/* --- gates.c: a way to the host that is a jump ------------------------------------------ */
+
+static inline bool guest_is_gate(const struct guest *g, uint32_t address)
+{
+	return g->gate_frame && address >> GUEST_PAGE_SHIFT == GUEST_GATES >> GUEST_PAGE_SHIFT;
+}
+/* The kernel wants to run one that is not mapped: true if it is now. */
+bool guest_demand_gate(struct guest *g, uint32_t address, uint32_t error);
+/* Guest code came through a gate, GATE_FOR_…, with the registers as they were there and EIP what
+ * the call pushed: makes of it the stop that it stands for. */
+void guest_came_by_gate(struct guest *g, unsigned int gate);
 
 /* --- lowmem.c: the 64 KiB no unprivileged process can map --------------------------------- */
 

@@ -253,6 +253,12 @@ struct ring_place guest_ring_place(const struct guest *g)
 				    l->entry_bytes };
 }
 
+uint32_t guest_irq_enabled_address(const struct guest *g)
+{
+	/* All kernels have it in their linear map. */
+	return g->lg.initialised ? g->lg.kernel_address + field(g, IRQ_ENABLED).v : 0;
+}
+
 uint32_t guest_irq_enabled(struct guest *g)
 {
 	/* Only bit 9 counts: guests store whole EFLAGS images there (ABI 5.4). */

@@ -1,32 +1,73 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmcall sites of the guest: recognised, and replaced by int $0x1f.
+ * Sites of the guest kernel that are rewritten: where they are found, and how the
+ * new bytes get there.  Which and why is engine/rewrite.c's.
  *
  * The write goes to the guest's own frames, so every view shows it at once,
  * read-only or not; the image file is never touched, it was read, not mapped
  * (ABI 4.1).  Each byte is translated by itself: a site may straddle two pages
  * whose frames are not neighbours.
  */
+#include <string.h>
+
 #include "engine/decode.h"
 #include "engine/rewrite.h"
 #include "guest/guest.h"
 
-static bool replace(struct guest *g, uint32_t va, const uint8_t *bytes, uint32_t n)
+static bool replace(struct guest *g, enum rewrite_id id, uint32_t va, const uint8_t *bytes,
+		    uint32_t n)
 {
-	gpa_t at[4];
+	struct guest_site *site = &g->sites.site[g->sites.n % GUEST_SITES];
+	gpa_t at[REWRITE_MAX];
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
 		if (!guest_translate(g, gva(va + i), &at[i]))
 			return false;
-	for (i = 0; i < n; i++)
+	*site = (struct guest_site){ .va = va, .row = (uint8_t)id, .bytes = (uint8_t)n };
+	for (i = 0; i < n; i++) {
+		guest_read(g, at[i], &site->before[i], 1);
 		guest_write(g, at[i], &bytes[i], 1);
+		site->after[i] = bytes[i];
+	}
+	g->sites.n++;
 	return true;
+}
+
+void guest_undo_sites(const struct guest *g, uint32_t va, uint8_t *bytes, uint32_t n)
+{
+	uint32_t last = g->sites.n, i, k;
+
+	/* The latest first: a site may have been rewritten twice. */
+	for (i = 0; i < last && i < GUEST_SITES; i++) {
+		const struct guest_site *site = &g->sites.site[(last - 1 - i) % GUEST_SITES];
+
+		if (site->va - va >= n || n - (site->va - va) < site->bytes ||
+		    site->bytes > REWRITE_MAX ||
+		    memcmp(bytes + (site->va - va), site->after, site->bytes) != 0)
+			continue;
+		for (k = 0; k < site->bytes; k++)
+			bytes[site->va - va + k] = site->before[k];
+	}
+}
+
+/* Rewrites the site by row `id` whose trapping instruction is at `eip`, if it is one.
+ * `site` says what is known beside the bytes. */
+static bool rewrite(struct guest *g, enum rewrite_id id, uint32_t eip, struct rewrite_site site)
+{
+	const struct rewrite_row *row = &rewrite_table[id];
+	uint8_t code[REWRITE_MAX], to[REWRITE_MAX];
+
+	site.va = eip - row->trap;
+	return g->rewrite != REWRITE_EMULATE &&
+	       guest_view_read(g, site.va, code, row->bytes) == row->bytes &&
+	       rewrite_site(id, code, row->bytes, &site, to) &&
+	       replace(g, id, site.va, to, row->bytes);
 }
 
 static bool replace_vmcall(struct guest *g, uint32_t va)
 {
-	if (!replace(g, va, rewrite_int_1f, REWRITE_BYTES))
+	if (!replace(g, REWRITE_VMCALL, va, rewrite_table[REWRITE_VMCALL].to, REWRITE_BYTES))
 		return false;
 	g->rewritten_sites++;
 	return true;
@@ -76,7 +117,76 @@ bool guest_was_vmcall(struct guest *g, uint32_t va)
 	/* Nobody but us puts a NOP behind it. */
 	return g->rewrite == REWRITE_EAGER &&
 	       guest_view_read(g, va, bytes, sizeof(bytes)) == sizeof(bytes) &&
-	       rewrite_is_int_1f(bytes);
+	       memcmp(bytes, rewrite_table[REWRITE_VMCALL].to, sizeof(bytes)) == 0;
+}
+
+static struct rewrite_site with_gates(const struct guest *g)
+{
+	return (struct rewrite_site){
+		.gates = g->gate_frame ? GUEST_GATES : 0,
+		.irq_enabled = guest_irq_enabled_address(g), .window = g->lg.noirq_start,
+	};
+}
+
+/* How far around a site padding is looked for: as far as a short jump goes. */
+#define REACH 160u
+
+/* Code around `eip`, and where it begins; returns how much of it there is. */
+static uint32_t read_around(struct guest *g, uint32_t eip, uint32_t *from, uint8_t code[2 * REACH])
+{
+	uint32_t page = eip & GUEST_PAGE_MASK, n;
+
+	*from = eip > REACH ? eip - REACH : 0;
+	n = guest_view_read(g, *from, code, 2 * REACH);
+	/* The page before is not there: start with this one. */
+	if (*from + n <= eip) {
+		*from = page;
+		n = guest_view_read(g, *from, code, eip - page + REACH);
+	}
+	return n;
+}
+
+void guest_patch_call_gate(struct guest *g)
+{
+	struct rewrite_site site = with_gates(g);
+	uint32_t eip = g->cpu.v.regs.eip, from, n, at;
+	uint8_t code[2 * REACH], hole[REWRITE_HOLE_BYTES];
+
+	/* Each site once: where there is no hole there will be none. */
+	if (!g->gate_frame || g->holeless[eip / 2 % GUEST_SITES] == eip)
+		return;
+	n = read_around(g, eip, &from, code);
+	at = (uint32_t)rewrite_find_hole(code, n, from, eip);
+	site.hole = from + at;
+	if (at < n && g->sites.holes < GUEST_SITES) {
+		rewrite_call(site.hole, GUEST_GATES + GATE_CALL, hole);
+		if (replace(g, REWRITE_CALL_GATE, site.hole, hole, sizeof(hole)) &&
+		    rewrite(g, REWRITE_CALL_GATE, eip, site)) {
+			g->sites.hole[g->sites.holes].called_from = site.hole + sizeof(hole);
+			g->sites.hole[g->sites.holes++].eip = eip;
+			return;
+		}
+	}
+	g->holeless[eip / 2 % GUEST_SITES] = eip;
+}
+
+bool guest_find_hole(const struct guest *g, uint32_t called_from, uint32_t *eip)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->sites.holes && i < GUEST_SITES; i++)
+		if (g->sites.hole[i].called_from == called_from) {
+			*eip = g->sites.hole[i].eip;
+			return true;
+		}
+	return false;
+}
+
+void guest_patch_iret_gate(struct guest *g)
+{
+	if (g->gate_frame &&
+	    !rewrite(g, REWRITE_IRET_GATE, g->cpu.v.regs.eip, with_gates(g)))
+		rewrite(g, REWRITE_IRET_GATE_F, g->cpu.v.regs.eip, with_gates(g));
 }
 
 /* Bytes around the page are looked at too: enough before it to find instruction
@@ -120,19 +230,17 @@ void guest_scan_page(struct guest *g, uint32_t page)
 void guest_patch_data_selector(struct guest *g)
 {
 	uint32_t at = g->cpu.last_entry, steps;
-	uint8_t flat = ENGINE_FLAT_DS;
 
-	if (g->rewrite == REWRITE_EMULATE || !at)
+	if (!at)
 		return;
 	for (steps = 0; steps < ENTRY_PATH; steps++) {
 		uint8_t code[ENGINE_INSN_MAX];
 		uint32_t n = guest_view_read(g, at, code, sizeof(code));
 		struct insn insn;
 
-		if (rewrite_is_data_selector(code, n)) {
-			replace(g, at + 1, &flat, 1);
+		if (rewrite(g, REWRITE_DATA_EDX, at, (struct rewrite_site){ 0 }) ||
+		    rewrite(g, REWRITE_DATA_ECX, at, (struct rewrite_site){ 0 }))
 			return;
-		}
 		if (!insn_decode(code, n, &insn))
 			return;
 		at += insn.len;
@@ -147,12 +255,7 @@ void guest_patch_data_selector(struct guest *g)
 
 void guest_patch_selector(struct guest *g, uint8_t modrm, uint32_t selector, uint32_t host)
 {
-	uint32_t start = g->cpu.v.regs.eip - 5;
-	uint8_t code[5];
-
-	if (g->rewrite == REWRITE_EMULATE ||
-	    guest_view_read(g, start, code, sizeof(code)) != sizeof(code) ||
-	    !rewrite_is_selector_load(code, modrm, selector))
-		return;
-	replace(g, start + 1, (const uint8_t *)&host, sizeof(host));
+	rewrite(g, REWRITE_SELECTOR, g->cpu.v.regs.eip, (struct rewrite_site){
+		.reg = modrm & 7, .selector = selector, .host_selector = host,
+	});
 }

@@ -91,7 +91,7 @@ static bool needs_no_table(const struct guest *g, uint32_t page)
 {
 	uint32_t va = page << GUEST_PAGE_SHIFT;
 
-	if (g->mm.mode == MM_DIRECT)
+	if (g->mm.mode == MM_DIRECT || guest_is_gate(g, va))
 		return true;
 	return g->mm.mode == MM_BOOT &&
 	       (va < g->mem_bytes || (guest_is_alias(g, va) &&
@@ -295,6 +295,8 @@ bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error)
 	struct guest_pte pte;
 	uint64_t value;
 
+	if (guest_demand_gate(g, address, error))
+		return true;
 	if (guest_is_reserved(g, address)) {
 		/* C and older: whoever touches the host's part dies.  A user
 		 * program must not have that power over its kernel. */

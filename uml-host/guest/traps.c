@@ -15,10 +15,6 @@
 #define HAS_ERROR (1u << VECTOR_DF | 1u << VECTOR_TS | 1u << VECTOR_NP | \
 		   1u << VECTOR_SS | 1u << VECTOR_GP | 1u << VECTOR_PF | 1u << VECTOR_AC)
 
-/* Error code of a software interrupt the gate does not allow: the vector, and
- * the bit that says it names an IDT entry. */
-#define IDT_ERROR(vector) ((vector) * 8u + 2)
-
 #define IRET 0xcf
 #define INT_BYTES 2	/* int $n */
 
@@ -213,6 +209,9 @@ static void general_protection(struct guest *g)
 	uint32_t vector = x->error >> 3;
 
 	if (x->error == IDT_ERROR(LGUEST_TRAP_ENTRY) && guest_cpl(g) == CPL_KERNEL) {
+		/* The first one tells the generation by its bytes. */
+		if (!x->gate && g->lg.initialised)
+			guest_patch_call_gate(g);
 		g->cpu.v.regs.eip += INT_BYTES;
 		g->stats.stops[STOP_HCALL]++;
 		guest_hypercall(g, g->cpu.v.regs.eip - INT_BYTES == g->rewritten_eip ?
@@ -246,6 +245,8 @@ static void general_protection(struct guest *g)
 		done_for_guest(g);
 		return;
 	}
+	if (x->insn[0] == IRET && !x->gate && guest_cpl(g) == CPL_KERNEL)
+		guest_patch_iret_gate(g);
 	if (guest_emulate(g)) {
 		g->stats.stops[x->insn[0] == IRET ? STOP_IRET : STOP_EMULATED]++;
 		/* The TF that IRET has loaded is for what comes after. */

@@ -16,6 +16,7 @@
 int entry_go(void);
 void entry_handler(int signal, siginfo_t *info, void *frame);
 void entry_restorer(void);
+extern const char entry_gates[], entry_gates_end[];
 extern const char entry_begin[], entry_end[], entry_aborted[];
 /* The linker's: all code, and what of it stands for guest code. */
 extern const char __executable_start[], etext[];
@@ -23,7 +24,7 @@ extern const char __start_entry_tried[], __stop_entry_tried[];
 int entry_signal(int signal, siginfo_t *info, ucontext_t *frame);	/* from start.S */
 
 uint8_t entry_stacks[ENTRY_STACK_BYTES + ENTRY_FRAMES_BYTES] __attribute__((aligned(64)));
-struct entry_state entry_to;
+struct entry_state entry_to, entry_from;
 uint32_t entry_interrupted;	/* a signal found the monitor at work */
 ucontext_t *entry_frame;
 siginfo_t *entry_info;
@@ -38,6 +39,12 @@ static bool is_within(uint64_t at, const char *start, const char *end)
 static bool is_fault(int signal, const siginfo_t *info)
 {
 	return info->si_code > 0 && signal != SIGALRM && signal != SIGTRAP;
+}
+
+/* In a gate nothing of its own happens: a signal there goes on into the monitor. */
+static bool found_gate(uint64_t rip, bool fault)
+{
+	return !fault && rip >> 12 == GUEST_GATES >> 12;
 }
 
 /* Where did it find the processor?  The monitor runs above 4 GiB in 64-bit mode, the
@@ -62,7 +69,7 @@ int entry_signal(int signal, siginfo_t *info, ucontext_t *frame)
 	greg_t *r = frame->uc_mcontext.gregs;
 	bool fault = is_fault(signal, info);
 
-	if (!found_monitor(r, fault)) {
+	if (!found_monitor(r, fault) && !found_gate((uint64_t)r[REG_RIP], fault)) {
 		entry_frame = frame;
 		entry_info = info;
 		fpu_live = false;
@@ -77,6 +84,11 @@ int entry_signal(int signal, siginfo_t *info, ucontext_t *frame)
 		r[REG_EFL] = EFLAGS_FIXED;
 	}
 	return 0;
+}
+
+void entry_make_gates(void *page)
+{
+	memcpy(page, entry_gates, (size_t)(entry_gates_end - entry_gates));
 }
 
 long entry_prepare(void)

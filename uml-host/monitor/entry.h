@@ -5,6 +5,10 @@
 #ifndef MONITOR_ENTRY_H
 #define MONITOR_ENTRY_H
 
+/* The host's code segments of both sizes. */
+#define HOST_CS32 0x23
+#define HOST_CS64 0x33
+
 /* One region: the monitor's stack, then room for the frames of signals. */
 #define ENTRY_STACK_BYTES 0x10000
 #define ENTRY_FRAMES_BYTES 0x20000
@@ -24,6 +28,7 @@
 #define ENTRY_ESI 72
 #define ENTRY_EDI 76
 #define ENTRY_EBP 80
+#define ENTRY_WHICH 84
 
 /* What entry_go returns beside the numbers of signals. */
 #define ENTRY_NONE 0
@@ -41,7 +46,7 @@ struct entry_state {
 	uint64_t fpu_parts;	/* XSAVE's components; 0: it is FXSAVE's */
 	uint64_t rip, cs, flags, rsp, ss;	/* as IRETQ takes them */
 	uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
-	uint32_t pad;
+	uint32_t gate;		/* GATE_FOR_…, of what came by one */
 };
 
 _Static_assert(offsetof(struct entry_state, fpu) == ENTRY_FPU &&
@@ -52,7 +57,8 @@ _Static_assert(offsetof(struct entry_state, fpu) == ENTRY_FPU &&
 	       offsetof(struct entry_state, rsp) == ENTRY_RSP &&
 	       offsetof(struct entry_state, ss) == ENTRY_SS &&
 	       offsetof(struct entry_state, eax) == ENTRY_EAX &&
-	       offsetof(struct entry_state, ebp) == ENTRY_EBP, "start.S");
+	       offsetof(struct entry_state, ebp) == ENTRY_EBP &&
+	       offsetof(struct entry_state, gate) == ENTRY_WHICH, "start.S");
 
 /* What the last signal that found guest code left behind. */
 extern ucontext_t *entry_frame;
@@ -66,14 +72,18 @@ void entry_try_vmcall(void);	/* and a breakpoint behind it */
 void entry_try_int_1f(void);
 void entry_try_nothing(void);	/* the breakpoint */
 
-/* Where guest code goes on; filled by who calls entry_run. */
-extern struct entry_state entry_to;
+/* Where guest code goes on; filled by who calls entry_run.  And what it brought to a
+ * gate: its registers, but RIP is the word its call pushed. */
+extern struct entry_state entry_to, entry_from;
 /* Runs it.  A signal's number, ENTRY_GATE or ENTRY_NONE. */
 int entry_run(void);
 
 /* The FPU image of guest code that ran here last: up to date, and loaded the next
  * time.  NULL: none has run. */
 uint8_t *entry_fpu(void);
+
+/* Writes the code of the gates, one page, to `page`. */
+void entry_make_gates(void *page);
 
 #endif
 #endif

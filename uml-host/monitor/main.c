@@ -111,6 +111,9 @@ void monitor_main(const uint64_t *stack)
 	c->floor_ns = measure_floor(c->floor_rounds);
 	c->failed_step = MONITOR_STEP_NONE;
 	monitor_request(CHANNEL_READY);
+	if (monitored()->gate_frame)
+		entry_make_gates((char *)MONITOR_GUEST + c->guest_bytes +
+				 ((uint64_t)monitored()->gate_frame << GUEST_PAGE_SHIFT));
 	guest_run(monitored(), NULL, &monitor_owner);
 	monitor_end(MONITOR_END_GUEST);
 }

@@ -44,10 +44,6 @@ struct monitor_hardware {
 };
 extern uint32_t monitor_resumed_eip;	/* where guest code last went on */
 void monitor_prepare(const struct monitor_hardware *hardware);
-/* The host's code segments of both sizes. */
-#define HOST_CS32 0x23
-#define HOST_CS64 0x33
-
 #define EFLAGS_ID 0x200000u
 
 /* Integer registers of a signal frame; data segments are not in it. */

@@ -212,6 +212,22 @@ static void take_from_views(struct guest *g)
 	}
 }
 
+static void registers_from_gate(struct engine_vcpu *v)
+{
+	struct engine_regs *g = &v->regs;
+
+	g->eax = entry_from.eax;
+	g->ebx = entry_from.ebx;
+	g->ecx = entry_from.ecx;
+	g->edx = entry_from.edx;
+	g->esi = entry_from.esi;
+	g->edi = entry_from.edi;
+	g->ebp = entry_from.ebp;
+	g->esp = (uint32_t)entry_from.rsp;
+	g->eip = (uint32_t)entry_from.rip;
+	g->eflags = (uint32_t)entry_from.flags;
+}
+
 static void run_here(struct guest *g)
 {
 	struct engine_vcpu *v = &g->cpu.v;
@@ -223,6 +239,12 @@ static void run_here(struct guest *g)
 	signal = entry_run();
 	if (signal == ENTRY_NONE)
 		return;
+	if (signal == ENTRY_GATE) {
+		registers_from_gate(v);
+		read_segments(v);
+		guest_came_by_gate(g, entry_from.gate);
+		return;
+	}
 	monitor_registers_out(v, entry_frame->uc_mcontext.gregs);
 	read_segments(v);
 	monitor_classify(g, &(struct stop){

@@ -11,6 +11,7 @@
  * upper part, where its frame stays: it has the guest's FPU registers.
  */
 #include <asm/unistd_64.h>
+#include "engine/gates.h"
 #include "monitor/entry.h"
 
 /* What the way back comes to: the caller, with the registers it counts on. */
@@ -98,6 +99,26 @@ entry_handler:
 	ret
 1:	return_to_own_stack
 
+/* From a gate: R8D is what the call pushed, R9D which gate it was. */
+entry_gate:
+	mov	%esp, entry_from + ENTRY_RSP(%rip)
+	mov	%r8d, entry_from + ENTRY_RIP(%rip)
+	mov	%r9d, entry_from + ENTRY_WHICH(%rip)
+	mov	%eax, entry_from + ENTRY_EAX(%rip)
+	mov	%ebx, entry_from + ENTRY_EBX(%rip)
+	mov	%ecx, entry_from + ENTRY_ECX(%rip)
+	mov	%edx, entry_from + ENTRY_EDX(%rip)
+	mov	%esi, entry_from + ENTRY_ESI(%rip)
+	mov	%edi, entry_from + ENTRY_EDI(%rip)
+	mov	%ebp, entry_from + ENTRY_EBP(%rip)
+	mov	own_stack(%rip), %rsp
+	pushf
+	pop	entry_from + ENTRY_FLAGS(%rip)
+	push	$2
+	popf
+	mov	$ENTRY_GATE, %eax
+	return_to_own_stack
+
 	.globl	entry_restorer
 entry_restorer:
 	mov	$__NR_rt_sigreturn, %eax
@@ -114,6 +135,38 @@ entry_try_nothing:
 	int3
 entry_try_int_1f:
 	int	$0x1f
+
+/*
+ * The page of gates, as guest code sees it.  32 bits up to the far jumps, which
+ * change nothing but CS.
+ */
+	.macro	gate_to_monitor which
+	mov	%esp, %r8d
+	mov	(%r8), %r8d
+	mov	$\which, %r9d
+	movabs	$entry_gate, %r10
+	jmp	*%r10
+	.endm
+
+#define GATE_64 0x40
+	.section .rodata
+	.globl	entry_gates, entry_gates_end
+	.balign	16
+entry_gates:
+	.code32
+	ljmp	$HOST_CS64, $GUEST_GATES + GATE_64
+	.org	entry_gates + GATE_IRET, 0xcc
+	ljmp	$HOST_CS64, $GUEST_GATES + GATE_64 + 0x40
+	.org	entry_gates + GATE_IRET_F, 0xcc
+	ljmp	$HOST_CS64, $GUEST_GATES + GATE_64 + 0x80
+	.org	entry_gates + GATE_64, 0xcc
+	.code64
+	gate_to_monitor GATE_FOR_CALL
+	.org	entry_gates + GATE_64 + 0x40, 0xcc
+	gate_to_monitor GATE_FOR_IRET
+	.org	entry_gates + GATE_64 + 0x80, 0xcc
+	gate_to_monitor GATE_FOR_IRET_F
+entry_gates_end:
 
 	.bss
 	.balign	8
