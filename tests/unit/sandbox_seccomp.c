@@ -68,7 +68,7 @@ static long try(enum trial t)
 	case VSYSCALL: return ((long (*)(void *))0xffffffffff600400)(NULL);
 	case SIGNAL_SELF: return raw(SYS_tgkill, getpid(), getpid(), 0, 0, 0, 0);
 	case SOCKET_: return raw(SYS_socket, 1, 1, 0, 0, 0, 0);
-	case FUTEX_ELSEWHERE: return raw(SYS_futex, SHARED + SHARED_BYTES, FUTEX_WAKE, 1, 0, 0, 0);
+	case FUTEX_ELSEWHERE: return raw(SYS_futex, SHARED + SHARED_BYTES, FUTEX_WAKE_BITSET, 1, 0, 0, 0);
 	/* The CPU clock of process 1: ~1 * 8 + 2. */
 	case CLOCK_OF_PROCESS: return raw(SYS_clock_gettime, -14, (long)&desc, 0, 0, 0, 0);
 	case FUTEX_OTHER_OP: return raw(SYS_futex, SHARED + 8, FUTEX_LOCK_PI, 0, 0, 0, 0);

@@ -148,6 +148,7 @@ bool view_start(struct direct *d, unsigned int view)
 	memset(p, 0, sizeof(*p));
 	view_orders(d, view)->sequence = 0;
 	p->turn = VIEW_TURN_GUEST;
+	p->monitor_sleeps = 1;
 	pid = fork();
 	if (pid < 0)
 		die_errno("cannot start a process for the guest's programs");

@@ -117,7 +117,7 @@ static long carry_out(struct space *s, const struct call_target *to)
 		*next(&b, &at) = map_call(&s->ops[i], to->ram_fd);
 	if (b.n && !b.result)
 		b.result = to->make(to->context, b.n);
-	s->reset = s->urgent = false;
+	s->reset = s->urgent = s->removes = false;
 	s->ldt_stale = 0;
 	s->nr_ops = 0;
 	return b.result;

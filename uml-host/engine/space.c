@@ -40,6 +40,8 @@ static void set_word(struct space *s, uint32_t page, uint32_t word)
 
 	if (old)
 		s->urgent = true;
+	s->removes |= old && (space_word_frame(old) != space_word_frame(word) ||
+			      (space_word_prot(old) & ~space_word_prot(word)));
 	if (!old && word) {
 		s->count[page / SPACE_SLOT_PAGES]++;
 		s->mapped++;
@@ -143,7 +145,7 @@ void space_clear(struct space *s)
 	}
 	s->mapped = 0;
 	s->nr_ops = 0;
-	s->reset = true;
+	s->removes = s->reset = true;
 }
 
 void space_set_ldt(struct space *s, unsigned int index, uint64_t descriptor)

@@ -51,6 +51,8 @@ struct space {
 	 * was taken away, or somebody faulted for it.  Additions alone can wait
 	 * for company: a missing page only faults. */
 	bool urgent;
+	/* The queue takes something away that code could use until now. */
+	bool removes;
 	/* The queue overflowed: the engine must drop everything it mapped and
 	 * the space is empty now, missing pages fault back in. */
 	bool reset;

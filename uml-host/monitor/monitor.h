@@ -63,7 +63,7 @@ static inline unsigned int view_of(unsigned int space) { return space / 2; }
 bool view_exists(unsigned int view);
 /* There is a process for it.  A new one has nothing mapped. */
 void view_ready(struct guest *g, unsigned int view);
-/* Has its mapper make a space's changes.  0, or -errno. */
+/* Has its mapper make a space's changes, and waits for it.  0, or -errno. */
 long view_update(struct space *s, unsigned int view);
 /* Runs guest code there until it stops; it is kicked when CLOCK_MONOTONIC is
  * `deadline` (ns, 0: never). */
@@ -73,6 +73,8 @@ void view_fpu_follows(int view);
 
 /* owner.c */
 extern const struct guest_owner monitor_owner;
+/* Wakes one who sleeps on the futex with one of these bits. */
+void monitor_wake(uint32_t *word, uint32_t bits);
 /* Tells the supervisor, and waits for its answer. */
 void monitor_request(enum channel_request request);
 /* The monitor's own end; the supervisor says why. */

@@ -9,10 +9,15 @@
 #include "base/die.h"
 #include "monitor/monitor.h"
 
+void monitor_wake(uint32_t *word, uint32_t bits)
+{
+	syscall6(SYS_futex, SYSCALL_ARG(word), FUTEX_WAKE_BITSET, 1, 0, 0, bits);
+}
+
 static void ring(uint32_t *bell)
 {
 	__atomic_add_fetch(bell, 1, __ATOMIC_SEQ_CST);
-	syscall3(SYS_futex, SYSCALL_ARG(bell), FUTEX_WAKE, 1);
+	monitor_wake(bell, FUTEX_BITSET_MATCH_ANY);
 }
 
 void monitor_request(enum channel_request request)

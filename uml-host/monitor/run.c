@@ -46,6 +46,7 @@ static long make_call(void *context, uint32_t n)
 
 	(void)n;
 	channel()->counters.operations++;
+	channel()->counters.batches++;
 	return syscall_failed(result) ? result : 0;
 }
 
@@ -269,7 +270,8 @@ void engine_run(struct engine *engine)
 		arm_timer();
 	if (g->views == VIEWS_ONE_KERNEL)
 		take_from_views(g);
-	update_space(&g->space[v->space], v->space);
+	if (!elsewhere)
+		update_space(&g->space[v->space], v->space);
 	monitor_resumed_eip = v->regs.eip;
 	if (!is_kicked(c, elsewhere ? RUNNING_VIEW(view_of(v->space)) : RUNNING_KERNEL)) {
 		if (elsewhere)

@@ -30,10 +30,14 @@
 
 #define VIEW_NAME "uml-host-view"
 
-/* Whose turn it is: a futex both sleep on. */
+/* Whose turn it is: a futex both sleep on, each with a bit of its own. */
 #define VIEW_TURN_MONITOR 0
 #define VIEW_TURN_GUEST 1
 #define VIEW_TURN_DEAD 2	/* there is no process */
+#define VIEW_TURN_MAPPER 3	/* then the guest's */
+#define VIEW_TURN_FAILED 4	/* the mapper could not do what comes before that */
+#define VIEW_BIT_MONITOR 1
+#define VIEW_BIT_GUEST 2
 
 /* Offsets in struct view_page and struct view_orders, for the assembler. */
 #define VIEW_P_TURN 0
@@ -50,10 +54,13 @@
 #define VIEW_P_HAS_BASES 64
 #define VIEW_P_FAILED 72
 #define VIEW_P_MAPPER 80
+#define VIEW_P_MONITOR_SLEEPS 88
+#define VIEW_P_GUEST_SLEEPS 92
 #define VIEW_O_SEQUENCE 0
 #define VIEW_O_COUNT 4
 #define VIEW_O_DONE 8
 #define VIEW_O_FAILED 16
+#define VIEW_O_THEN_RUN 24
 #define VIEW_O_OPS 64
 #define VIEW_MAX_OPS 512
 /* Behind the slice, and not shared with the monitor, which may be its guest's by
@@ -83,6 +90,7 @@ struct view_page {
 	uint64_t has_bases;	/* rdfsbase and its like may be used */
 	int64_t failed;		/* setting up: -errno */
 	uint64_t mapper;	/* its process ID, once it is there */
+	uint32_t monitor_sleeps, guest_sleeps;	/* whom to wake at a change of turn */
 };
 
 /* Written by the monitor alone. */
@@ -92,7 +100,9 @@ struct view_orders {
 	/* What the mapper says when it has made the calls, or when one of them
 	 * failed.  Programs can neither write these words nor say them. */
 	uint64_t done, failed;
-	uint8_t pad[VIEW_O_OPS - 24];
+	/* Says nothing if all went well, but lets guest code run: it only got more. */
+	uint32_t then_run;
+	uint8_t pad[VIEW_O_OPS - 28];
 	struct host_call op[VIEW_MAX_OPS];
 };
 
@@ -112,10 +122,13 @@ _Static_assert(offsetof(struct view_page, signal) == VIEW_P_SIGNAL &&
 	       offsetof(struct view_page, flags) == VIEW_P_FLAGS &&
 	       offsetof(struct view_page, has_bases) == VIEW_P_HAS_BASES &&
 	       offsetof(struct view_page, failed) == VIEW_P_FAILED &&
-	       offsetof(struct view_page, mapper) == VIEW_P_MAPPER, "view_start.S");
+	       offsetof(struct view_page, mapper) == VIEW_P_MAPPER &&
+	       offsetof(struct view_page, monitor_sleeps) == VIEW_P_MONITOR_SLEEPS &&
+	       offsetof(struct view_page, guest_sleeps) == VIEW_P_GUEST_SLEEPS, "view_start.S");
 _Static_assert(offsetof(struct view_orders, count) == VIEW_O_COUNT &&
 	       offsetof(struct view_orders, done) == VIEW_O_DONE &&
 	       offsetof(struct view_orders, failed) == VIEW_O_FAILED &&
+	       offsetof(struct view_orders, then_run) == VIEW_O_THEN_RUN &&
 	       offsetof(struct view_orders, op) == VIEW_O_OPS, "view_start.S");
 _Static_assert(sizeof(struct view_orders) <= VIEW_ORDERS_BYTES, "fits");
 _Static_assert(sizeof(struct view_filter) <= VIEW_FILTER_BYTES, "fits");

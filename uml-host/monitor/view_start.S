@@ -9,8 +9,8 @@
 #include "engine/calls.h"
 
 #define CLONE_VM 0x100
-#define FUTEX_WAKE 1
 #define FUTEX_WAIT_BITSET 9
+#define FUTEX_WAKE_BITSET 10
 #define FUTEX_BITSET_MATCH_ANY 0xffffffff
 #define SIGKILL 9
 #define SIG_SETMASK 2
@@ -101,6 +101,19 @@ failed_to_start:
 3:
 	.endm
 
+/* Wakes who waits for its turn with that bit, if it sleeps.  RBX: the page. */
+	.macro	wake sleeps, bit
+	cmpl	$0, \sleeps(%rbx)
+	je	9f
+	mov	$__NR_futex, %eax
+	lea	VIEW_P_TURN(%rbx), %rdi
+	mov	$FUTEX_WAKE_BITSET, %esi
+	mov	$1, %edx
+	mov	$\bit, %r9d
+	syscall
+9:
+	.endm
+
 /* void view_handler(int signal, siginfo_t *, void *ucontext) */
 	.globl	view_handler
 view_handler:
@@ -125,22 +138,29 @@ view_handler:
 	mov	%rax, VIEW_P_FS_BASE(%rbx)
 	rdgsbase %rax
 	mov	%rax, VIEW_P_GS_BASE(%rbx)
-1:	movl	$VIEW_TURN_MONITOR, VIEW_P_TURN(%rbx)
+1:	mov	$VIEW_TURN_MONITOR, %eax
+	xchg	%eax, VIEW_P_TURN(%rbx)
+	wake	VIEW_P_MONITOR_SLEEPS, VIEW_BIT_MONITOR
+	/* The monitor is at work already, or next on this CPU: mostly it is our
+	 * turn again after a yield, which is cheaper than to sleep. */
+	mov	$__NR_sched_yield, %eax
+	syscall
+	cmpl	$VIEW_TURN_GUEST, VIEW_P_TURN(%rbx)
+	je	3f
+	mov	$1, %eax
+	xchg	%eax, VIEW_P_GUEST_SLEEPS(%rbx)
+2:	mov	VIEW_P_TURN(%rbx), %edx
+	cmp	$VIEW_TURN_GUEST, %edx
+	je	3f
 	mov	$__NR_futex, %eax
 	lea	VIEW_P_TURN(%rbx), %rdi
-	mov	$FUTEX_WAKE, %esi
-	mov	$1, %edx
-	syscall
-2:	mov	$__NR_futex, %eax
-	lea	VIEW_P_TURN(%rbx), %rdi
 	mov	$FUTEX_WAIT_BITSET, %esi
-	mov	$VIEW_TURN_MONITOR, %edx
 	xor	%r10d, %r10d
 	xor	%r8d, %r8d
-	mov	$FUTEX_BITSET_MATCH_ANY, %r9d
+	mov	$VIEW_BIT_GUEST, %r9d
 	syscall
-	cmpl	$VIEW_TURN_MONITOR, VIEW_P_TURN(%rbx)
-	je	2b
+	jmp	2b
+3:	movl	$0, VIEW_P_GUEST_SLEEPS(%rbx)
 
 	load_segment ds, VIEW_P_DS
 	load_segment es, VIEW_P_ES
@@ -198,11 +218,27 @@ mapper:
 	dec	%ebp
 	jmp	3b
 4:	lea	VIEW_O_FAILED(%r15), %r12
-5:	mov	$__NR_write, %eax
+5:	cmpl	$0, VIEW_O_THEN_RUN(%r15)
+	jne	6f
+	mov	$__NR_write, %eax
 	mov	$VIEW_FD_ANSWERS, %edi
 	mov	%r12, %rsi
 	mov	$8, %edx
 	syscall
+	jmp	1b
+	/* The turn is handed on, to whom it belongs. */
+6:	movabs	$VIEW_SLICE, %rbx
+	mov	$VIEW_TURN_MAPPER, %eax
+	lea	VIEW_O_DONE(%r15), %rcx
+	cmp	%rcx, %r12
+	jne	7f
+	mov	$VIEW_TURN_GUEST, %edx
+	lock cmpxchg %edx, VIEW_P_TURN(%rbx)
+	wake	VIEW_P_GUEST_SLEEPS, VIEW_BIT_GUEST
+	jmp	1b
+7:	mov	$VIEW_TURN_FAILED, %edx
+	lock cmpxchg %edx, VIEW_P_TURN(%rbx)
+	wake	VIEW_P_MONITOR_SLEEPS, VIEW_BIT_MONITOR
 	jmp	1b
 
 	.section .rodata

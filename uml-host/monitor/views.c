@@ -23,7 +23,12 @@
 /* How long a mapper is listened to before somebody looks whether it is there. */
 #define LISTEN_NS 100000000ull
 
+/* Nobody yields the CPU when a timer is due before the scheduler may come back to us:
+ * asleep we would be woken for it. */
+#define YIELD_NS 4000000ull
+
 static uint32_t started;	/* bit n: view n has a process */
+static uint32_t doubted;	/* bit n: its mapper said, by the page, that it had failed */
 _Static_assert(GUEST_TABLES == 32, "a bit each");
 
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
@@ -88,24 +93,34 @@ static bool hear(unsigned int view, uint64_t *word)
 	return false;
 }
 
-/* Has the mapper of a view make the first `n` calls.  Every order has words of its
- * own to be answered with: one that comes late, of a mapper that was given up, is
- * not taken for another's. */
-static long give_orders(void *context, uint32_t n)
+/* The first `n` calls are for its mapper now.  Every order has words of its own to be
+ * answered with: one that comes late, of a mapper that was given up, is not taken
+ * for another's. */
+static void give_orders(unsigned int view, uint32_t n, bool then_run)
+{
+	struct view_orders *orders = orders_of(view);
+	static uint64_t last;
+
+	channel()->counters.operations += n;
+	channel()->counters.batches++;
+	orders->done = ++last;
+	orders->failed = ++last;
+	orders->count = n;
+	orders->then_run = then_run;
+	__atomic_add_fetch(&orders->sequence, 1, __ATOMIC_SEQ_CST);
+	monitor_wake(&orders->sequence, FUTEX_BITSET_MATCH_ANY);
+}
+
+/* Has the mapper of a view make the first `n` calls. */
+static long order(void *context, uint32_t n)
 {
 	unsigned int view = *(unsigned int *)context;
 	struct view_orders *orders = orders_of(view);
-	static uint64_t last;
 	uint64_t word;
 
 	if (!view_exists(view))
 		return 0;
-	channel()->counters.operations += n;
-	orders->done = ++last;
-	orders->failed = ++last;
-	orders->count = n;
-	__atomic_add_fetch(&orders->sequence, 1, __ATOMIC_SEQ_CST);
-	syscall3(SYS_futex, SYSCALL_ARG(&orders->sequence), FUTEX_WAKE, 1);
+	give_orders(view, n, false);
 	while (hear(view, &word)) {
 		if (word == orders->done)
 			return 0;
@@ -121,7 +136,7 @@ long view_update(struct space *s, unsigned int view)
 {
 	const struct call_target there = {
 		.op = orders_of(view)->op, .max = VIEW_MAX_OPS, .at = VIEW_ORDERS + VIEW_O_OPS,
-		.ram_fd = VIEW_FD_RAM, .make = give_orders, .context = &view,
+		.ram_fd = VIEW_FD_RAM, .make = order, .context = &view,
 	};
 
 	return calls_update(s, &there);
@@ -251,6 +266,12 @@ static void segments_out(struct engine_vcpu *v, const struct view_page *p)
 	v->gs_base = (uint32_t)READ_ONCE(p->gs_base);
 }
 
+static bool is_others_turn(struct view_page *p, uint32_t *turn)
+{
+	*turn = __atomic_load_n(&p->turn, __ATOMIC_SEQ_CST);
+	return *turn == VIEW_TURN_GUEST || *turn == VIEW_TURN_MAPPER;
+}
+
 /* Sleeps until it is the monitor's turn, or that time; false: the time came. */
 static bool wait_turn(struct view_page *p, uint64_t until_ns)
 {
@@ -258,19 +279,27 @@ static bool wait_turn(struct view_page *p, uint64_t until_ns)
 		.tv_sec = (time_t)(until_ns / 1000000000),
 		.tv_nsec = (long)(until_ns % 1000000000),
 	};
+	uint32_t turn;
+	long result = 0;
 
-	while (__atomic_load_n(&p->turn, __ATOMIC_ACQUIRE) == VIEW_TURN_GUEST)
-		if (syscall6(SYS_futex, SYSCALL_ARG(&p->turn), FUTEX_WAIT_BITSET, VIEW_TURN_GUEST,
-			     until_ns ? SYSCALL_ARG(&until) : 0, 0, FUTEX_BITSET_MATCH_ANY) ==
-		    -ETIMEDOUT)
-			return false;
-	return true;
+	__atomic_store_n(&p->monitor_sleeps, 1, __ATOMIC_SEQ_CST);
+	while (result != -ETIMEDOUT && is_others_turn(p, &turn))
+		result = syscall6(SYS_futex, SYSCALL_ARG(&p->turn), FUTEX_WAIT_BITSET, turn,
+				  until_ns ? SYSCALL_ARG(&until) : 0, 0, VIEW_BIT_MONITOR);
+	__atomic_store_n(&p->monitor_sleeps, 0, __ATOMIC_SEQ_CST);
+	return result != -ETIMEDOUT;
 }
 
 /* Waits for its stop; has it kicked in time, and ended if that does not help. */
 static void wait_for_stop(struct view_page *p, unsigned int view, uint64_t deadline)
 {
-	if (wait_turn(p, deadline))
+	uint32_t turn;
+
+	/* Most stops come soon.  On one CPU the way there is to let others run,
+	 * which costs less than to sleep and be woken. */
+	if (!deadline || deadline > engine_clock_ns() + YIELD_NS)
+		syscall3(SYS_sched_yield, 0, 0, 0);
+	if (!is_others_turn(p, &turn) || wait_turn(p, deadline))
 		return;
 	monitor_request(CHANNEL_KICK);
 	while (!wait_turn(p, engine_clock_ns() + PATIENCE_NS)) {
@@ -279,17 +308,58 @@ static void wait_for_stop(struct view_page *p, unsigned int view, uint64_t deadl
 	}
 }
 
-/* Gives the view its turn; false if its process is gone, which must not be
+/* False if it was another's turn, and that of a view whose process is gone must not be
  * overwritten: nobody says it twice. */
-static bool give_turn(struct view_page *p)
+static bool pass_turn(struct view_page *p, uint32_t from, uint32_t to)
 {
-	uint32_t turn = VIEW_TURN_MONITOR;
+	return __atomic_compare_exchange_n(&p->turn, &from, to, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
 
-	if (!__atomic_compare_exchange_n(&p->turn, &turn, VIEW_TURN_GUEST, false,
-					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+static bool start(struct view_page *p)
+{
+	if (!pass_turn(p, VIEW_TURN_MONITOR, VIEW_TURN_GUEST))
 		return false;
-	syscall3(SYS_futex, SYSCALL_ARG(&p->turn), FUTEX_WAKE, 1);
+	if (READ_ONCE(p->guest_sleeps))
+		monitor_wake(&p->turn, VIEW_BIT_GUEST);
 	return true;
+}
+
+struct start {
+	unsigned int view;
+	bool started;
+};
+
+static long order_and_start(void *context, uint32_t n)
+{
+	struct start *s = context;
+
+	s->started = pass_turn(page_of(s->view), VIEW_TURN_MONITOR, VIEW_TURN_MAPPER);
+	if (s->started)
+		give_orders(s->view, n, true);
+	return 0;
+}
+
+/* Guest code may run in the view: with what its space wants, if that is only more than
+ * it has.  Then the mapper hands on the turn itself and nobody waits for it.  False:
+ * there is no process. */
+static bool start_with(struct space *s, unsigned int view)
+{
+	struct start to = { .view = view };
+	const struct call_target there = {
+		.op = orders_of(view)->op, .max = VIEW_MAX_OPS, .at = VIEW_ORDERS + VIEW_O_OPS,
+		.ram_fd = VIEW_FD_RAM, .make = order_and_start, .context = &to,
+	};
+
+	if (s->removes || (doubted >> view & 1) ||
+	    s->nr_ops + SPACE_LDT_ENTRIES > VIEW_MAX_OPS) {
+		if (view_update(s, view))
+			monitor_end(MONITOR_END_MAPPING);
+		doubted &= ~(1u << view);
+	} else {
+		calls_update(s, &there);
+	}
+	return to.started || start(page_of(view));
 }
 
 void view_run(struct guest *g, unsigned int view, uint64_t deadline)
@@ -304,8 +374,14 @@ void view_run(struct guest *g, unsigned int view, uint64_t deadline)
 		registers_in(v, frame->uc_mcontext.gregs);
 		memset(&frame->uc_sigmask, 0, sizeof(uint64_t));
 		segments_in(v, p);
-		if (give_turn(p))
+		if (start_with(&g->space[v->space], view))
 			wait_for_stop(p, view, deadline);
+		/* Once more, and to be told by other means. */
+		if (pass_turn(p, VIEW_TURN_FAILED, VIEW_TURN_MONITOR)) {
+			doubted |= 1u << view;
+			space_clear(&g->space[v->space]);
+			return;
+		}
 		frame = READ_ONCE(p->turn) == VIEW_TURN_MONITOR ? frame_of(view) : NULL;
 	}
 	/* Its process is gone, or says nothing that makes sense: whatever it
