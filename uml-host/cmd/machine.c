@@ -31,7 +31,6 @@
 
 /* Above RAM: the device page and its rings (ABI 3.1). */
 #define SPARE_PAGES 256u
-#define GATE_PAGES 1u	/* behind them: guest/gates.c */
 
 
 struct machine {
@@ -113,7 +112,7 @@ struct machine *machine_open(const struct options *o)
 		die("out of memory");
 	m->options = o;
 	m->guest_bytes = (sizeof(struct guest) + huge - 1) & ~(huge - 1);
-	m->ram_bytes = o->mem_bytes + (SPARE_PAGES + GATE_PAGES) * GUEST_PAGE_SIZE;
+	m->ram_bytes = o->mem_bytes + (SPARE_PAGES + GUEST_HIDDEN_PAGES) * GUEST_PAGE_SIZE;
 	m->guest_fd = make_memory("uml-host-guest", m->guest_bytes);
 	m->ram_fd = make_memory("uml-host-ram", m->ram_bytes);
 	/* One stretch of addresses for both. */
@@ -426,7 +425,7 @@ void machine_add_devices(struct machine *m)
 {
 	const struct options *o = m->options;
 	const struct bus_config config = {
-		.memory = { machine_ram(m), (uint32_t)m->ram_bytes - GATE_PAGES * GUEST_PAGE_SIZE },
+		.memory = { machine_ram(m), (uint32_t)m->ram_bytes - GUEST_HIDDEN_PAGES * GUEST_PAGE_SIZE },
 		.ram_bytes = (uint32_t)o->mem_bytes,
 		.raise_irq = raise_irq, .context = m,
 	};

@@ -2,8 +2,8 @@
 /*
  * The instruction sequences that are replaced, and why that is safe.
  *
- * What all rows have in common: only code of the guest kernel is rewritten, where
- * it has just trapped, so the bytes are instructions and no data; both sequences
+ * What all rows have in common: code is rewritten where it has just trapped, and but
+ * for the last row only the guest kernel's, so the bytes are instructions and no data; both sequences
  * are equally long; and wherever the guest may jump to in the old one there is an
  * instruction of the new one that does the same.  No row changes when a mapping
  * goes: what comes through a gate is the stop that the trap was, then and there.
@@ -152,6 +152,17 @@ const struct rewrite_row rewrite_table[NR_REWRITES] = {
 		.to = { CALL, 0, 0, 0, 0, 0x90, 0x90, 0xcf },
 		.to_operand = 1, .to_operand_bytes = 4,
 		.condition = is_iret_f, .replaced = call_iret_gate_f,
+	},
+	/*
+	 * int $0x80 of a program becomes an interrupt that no host knows, which
+	 * traps sooner.  Safe: one instruction for another, and not in the
+	 * program's page but in a copy of it that only programs run, and that
+	 * ends before anybody writes the page (guest/copies.c).
+	 */
+	[REWRITE_SYSTEM_CALL] = {
+		.bytes = 2,
+		.from = { 0xcd, 0x80 },
+		.to = { 0xcd, REWRITE_SYSTEM_CALL_VECTOR },
 	},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Site rewriting: instruction sequences of the guest kernel that are replaced by
+ * Site rewriting: instruction sequences of the guest that are replaced by
  * possible or cheaper ones of the same length.  One table says which, when and by
  * what; each row, in rewrite.c, says why it is safe.  Pure functions on bytes: how
  * those get into memory, and back, is the guest layer's affair.
@@ -22,7 +22,8 @@
 	X(SELECTOR, "selector into a segment register: the host's") \
 	X(CALL_GATE, "int $0x1f: a jump to a gate")		\
 	X(IRET_GATE, "iret, and the store before it: a gate")	\
-	X(IRET_GATE_F, "the same of 4.x kernels")
+	X(IRET_GATE_F, "the same of 4.x kernels")		\
+	X(SYSTEM_CALL, "a program's int $0x80: another vector, in a copy of its page")
 
 #define REWRITE_ENUM_(id, what) REWRITE_##id,
 enum rewrite_id { REWRITE_LIST(REWRITE_ENUM_) NR_REWRITES };
@@ -30,6 +31,7 @@ enum rewrite_id { REWRITE_LIST(REWRITE_ENUM_) NR_REWRITES };
 
 #define REWRITE_BYTES 3		/* of a vmcall */
 #define REWRITE_MAX 9		/* of the longest site */
+#define REWRITE_SYSTEM_CALL_VECTOR 0x81	/* in the place of 0x80 */
 #define REWRITE_HOLE_BYTES 5	/* a jump or call of 32 bits */
 
 /* What is known where guest code is about to be rewritten. */

@@ -31,8 +31,11 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 	g->mmio_pages = setup->mmio_pages;
 	g->initrd_bytes = setup->initrd_bytes;
 	g->rewrite = (uint8_t)setup->rewrite;
-	/* The one frame that no PTE can name. */
-	g->gate_frame = setup->gates && setup->rewrite != REWRITE_EMULATE ? g->limit_pages : 0;
+	/* Frames that no PTE can name, GUEST_HIDDEN_PAGES of them. */
+	if (setup->rewrite != REWRITE_EMULATE) {
+		g->gate_frame = setup->gates ? g->limit_pages : 0;
+		g->copies.first_frame = g->limit_pages + 1;
+	}
 	g->views = (uint8_t)setup->views;
 	g->tsc_khz = setup->tsc_khz;
 	g->trace_rows = rows;

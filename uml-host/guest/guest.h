@@ -177,6 +177,17 @@ struct guest_sites {
 	} hole[GUEST_SITES];
 };
 
+/* Pages of programs that have a copy to run: see copies.c. */
+#define GUEST_COPIES 128u
+struct guest_copies {
+	uint32_t first_frame;	/* of the copies, behind all that PTEs can name; 0: none */
+	uint32_t next;		/* the next one to use */
+	uint64_t ended_at;	/* system calls when one last made room for another */
+	uint32_t original[GUEST_COPIES];	/* frames; 0: free */
+	uint8_t hint[1024];	/* how many originals have that remainder */
+};
+_Static_assert(GUEST_COPIES < 256, "counted in a byte");
+
 /* What the guest layer asks of whoever runs it, before it can go on. */
 enum guest_request { REQUEST_NONE, REQUEST_NOTIFY, REQUEST_PORT, REQUEST_MMIO };
 
@@ -242,6 +253,8 @@ struct guest {
 	struct event_ring events;
 	struct tamper tamper;
 
+	struct guest_copies copies;
+
 	struct space space[GUEST_SPACES];
 };
 
@@ -250,11 +263,15 @@ static inline unsigned int guest_cpl(const struct guest *g)
 	return g->cpu.cs & 3;
 }
 
+/* Memory of the host's own behind a guest's: the page of gates, and copies. */
+#define GUEST_HIDDEN_PAGES (1 + GUEST_COPIES)
+
 /* --- cpu.c: the state a guest starts in ---------------------------------- */
 
 struct guest_setup {
 	uint32_t mem_bytes;	/* whole MiB */
-	uint32_t spare_pages;	/* above RAM: device page and rings */
+	/* Above RAM: device page and rings.  Above those are GUEST_HIDDEN_PAGES. */
+	uint32_t spare_pages;
 	uint32_t mmio_pages;	/* above those: device registers */
 	int64_t ram_offset;
 	uint32_t entry;		/* EIP */
@@ -288,7 +305,7 @@ void guest_read(struct guest *g, gpa_t a, void *to, uint32_t len);
 void guest_write(struct guest *g, gpa_t a, const void *from, uint32_t len);
 uint32_t guest_read32(struct guest *g, gpa_t a);
 void guest_write32(struct guest *g, gpa_t a, uint32_t value);
-/* Bytes as code running in the current view would see them: at most len at
+/* Bytes as the current view has them, before any copy was made: at most len at
  * linear address va; returns how many are mapped.  Never changes anything. */
 uint32_t guest_view_read(struct guest *g, uint32_t va, void *to, uint32_t len);
 /* Bytes as the guest's tables have them: at most len at va; returns how many are
@@ -520,6 +537,20 @@ void guest_patch_call_gate(struct guest *g);
 void guest_patch_iret_gate(struct guest *g);
 /* Patches every site in the page behind linear page `page` before it runs. */
 void guest_scan_page(struct guest *g, uint32_t page);
+
+/* --- copies.c: programs' pages with cheaper system calls ---------------------------------- */
+
+/* The int $0x80 before EIP has just trapped: it does so another way the next time, if
+ * its page may have a copy. */
+void guest_patch_system_call(struct guest *g);
+/* Is what runs at `eip` as another interrupt an int $0x80 in truth? */
+bool guest_was_system_call(struct guest *g, uint32_t eip);
+bool guest_has_copy(const struct guest *g, uint32_t frame);
+/* Somebody is about to write this frame. */
+void guest_end_copy(struct guest *g, uint32_t frame);
+/* The frame that programs shall run where their tables name `frame`; and back. */
+uint32_t guest_copied_frame(struct guest *g, uint32_t frame);
+uint32_t guest_original(const struct guest *g, uint32_t frame);
 
 /* --- gates.c: a way to the host that is a jump ------------------------------------------ */
 

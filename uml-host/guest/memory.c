@@ -93,7 +93,8 @@ uint32_t guest_view_read(struct guest *g, uint32_t va, void *to, uint32_t len)
 			break;
 		if (n > len - done)
 			n = len - done;
-		from = guest_bytes(g, gpa(space_word_frame(word) << GUEST_PAGE_SHIFT | in_page), n);
+		from = guest_bytes(g, gpa(guest_original(g, space_word_frame(word)) <<
+					  GUEST_PAGE_SHIFT | in_page), n);
 		if (!from)
 			break;
 		memcpy((char *)to + done, from, n);

@@ -72,9 +72,18 @@ static uint32_t allowed(const struct guest *g, const struct guest_pte *pte,
 		return 0;
 	if (cpl == CPL_USER && !pte->us)
 		return 0;
-	(void)g;
+	/* Whoever writes a page that has a copy faults for it. */
 	return SPACE_READ | SPACE_EXEC |
-	       (pte->rw && (pte->value & PTE_D) ? SPACE_WRITE : 0);
+	       (pte->rw && (pte->value & PTE_D) && !guest_has_copy(g, pte_frame(g, pte->value)) ?
+		SPACE_WRITE : 0);
+}
+
+/* The frame a view shows for an entry that allows `prot`. */
+static uint32_t shown_frame(struct guest *g, const struct guest_pte *pte, unsigned int cpl)
+{
+	uint32_t frame = pte_frame(g, pte->value);
+
+	return cpl == CPL_USER && !pte->rw ? guest_copied_frame(g, frame) : frame;
 }
 
 /* May the view keep this word, now that the table says `pte`? */
@@ -83,7 +92,7 @@ static bool still_right(const struct guest *g, uint32_t word,
 {
 	uint32_t prot = allowed(g, pte, cpl);
 
-	return prot && space_word_frame(word) == pte_frame(g, pte->value) &&
+	return prot && guest_original(g, space_word_frame(word)) == pte_frame(g, pte->value) &&
 	       !(space_word_prot(word) & ~prot);
 }
 
@@ -225,7 +234,7 @@ static void map_user_window(struct guest *g, struct space *view, uint32_t page,
 		pte = guest_walk_quiet(g, current_cr3(g), gva(p << GUEST_PAGE_SHIFT));
 		prot = allowed(g, &pte, cpl);
 		if (prot)
-			space_map(view, p, pte_frame(g, pte.value), 1, prot);
+			space_map(view, p, shown_frame(g, &pte, cpl), 1, prot);
 	}
 }
 
@@ -310,6 +319,8 @@ bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error)
 	    (cpl == CPL_USER && !pte.us) ||
 	    (!pte.mmio && is_stuck(&g->cpu, address)))
 		return false;
+	if (error & PF_WRITE)
+		guest_end_copy(g, pte_frame(g, pte.value));
 	value = pte.value | PTE_A | (error & PF_WRITE ? PTE_D : 0);
 	if (value != pte.value) {
 		pte.value = value;
@@ -499,7 +510,7 @@ static void update_page(struct guest *g, unsigned int table, uint32_t page)
 	prot = allowed(g, &pte, CPL_USER);
 	if (!prot)
 		return;
-	space_map(user, page, pte_frame(g, pte.value), 1, prot);
+	space_map(user, page, shown_frame(g, &pte, CPL_USER), 1, prot);
 	/* This one is waited for now. */
 	user->urgent |= page == g->cpu.reflected_page;
 }

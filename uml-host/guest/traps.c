@@ -220,6 +220,8 @@ static void general_protection(struct guest *g)
 		return;
 	}
 	if ((x->error & 7) == 2 && vector < LGUEST_IDT_ENTRIES) {
+		if (vector == REWRITE_SYSTEM_CALL_VECTOR && guest_was_system_call(g, g->cpu.v.regs.eip))
+			vector = LGUEST_SYSCALL_VECTOR;
 		/* Hypercalls are the kernel's: vector 0x1F has no gate, and DPL
 		 * 1 for everybody else (ABI 1.2). */
 		if (vector == LGUEST_TRAP_ENTRY) {
@@ -227,6 +229,7 @@ static void general_protection(struct guest *g)
 			return;
 		}
 		g->cpu.v.regs.eip += INT_BYTES;
+		g->stats.stops[vector == LGUEST_SYSCALL_VECTOR ? STOP_SYSCALL : STOP_OTHER]++;
 		software_interrupt(g, vector, INT_BYTES);
 		return;
 	}
@@ -302,6 +305,8 @@ static void trap(struct guest *g)
 		break;
 	default:
 		g->stats.stops[x->vector == LGUEST_SYSCALL_VECTOR ? STOP_SYSCALL : STOP_OTHER]++;
+		if (x->vector == LGUEST_SYSCALL_VECTOR)
+			guest_patch_system_call(g);
 		if (x->software)
 			software_interrupt(g, x->vector, x->vector >= 32 ? INT_BYTES : 1);
 		else
