@@ -17,12 +17,38 @@ static bool op_extends(const struct space_op *op, const struct space_op *next)
 }
 
 /* Queues one run, as part of the last one where they touch. */
+/* The first mapped page of [page, end), or `end`. */
+static uint32_t next_mapped(const struct space *s, uint32_t page, uint32_t end)
+{
+	while (page < end && !s->page[page]) {
+		if (s->count[page / SPACE_SLOT_PAGES])
+			page++;
+		else
+			page = (page / SPACE_SLOT_PAGES + 1) * SPACE_SLOT_PAGES;
+	}
+	return page < end ? page : end;
+}
+
+/* Two that unmap become one if nothing is mapped between them. */
+static bool unmaps_too(const struct space *s, const struct space_op *last,
+		       const struct space_op *op)
+{
+	uint32_t end = last->page + last->pages;
+
+	return last->kind == SPACE_OP_UNMAP && op->kind == SPACE_OP_UNMAP && op->page >= end &&
+	       next_mapped(s, end, op->page) == op->page;
+}
+
 static void queue(struct space *s, struct space_op op)
 {
 	struct space_op *last = s->nr_ops ? &s->ops[s->nr_ops - 1] : NULL;
 
 	if (last && op_extends(last, &op)) {
 		last->pages += op.pages;
+		return;
+	}
+	if (last && unmaps_too(s, last, &op)) {
+		last->pages = op.page + op.pages - last->page;
 		return;
 	}
 	/* No room: start again from nothing.  Always right, because a missing
@@ -104,32 +130,23 @@ void space_map(struct space *s, uint32_t page, uint32_t frame, uint32_t pages,
 
 void space_unmap(struct space *s, uint32_t page, uint32_t pages)
 {
-	uint32_t end;
+	uint32_t first = 0, last = SPACE_PAGES, end;
 
 	if (page >= SPACE_PAGES)
 		return;
 	if (pages > SPACE_PAGES - page)
 		pages = SPACE_PAGES - page;
 	end = page + pages;
-	while (page < end) {
-		uint32_t run = 0;
-
-		if (!s->count[page / SPACE_SLOT_PAGES]) {
-			page = (page / SPACE_SLOT_PAGES + 1) * SPACE_SLOT_PAGES;
-			continue;
-		}
-		if (!s->page[page]) {
-			page++;
-			continue;
-		}
-		while (page + run < end && s->page[page + run]) {
-			set_word(s, page + run, 0);
-			run++;
-		}
-		queue(s, (struct space_op){ .kind = SPACE_OP_UNMAP,
-					    .page = page, .pages = run });
-		page += run;
+	/* One operation for all: what is not mapped between costs nothing. */
+	for (page = next_mapped(s, page, end); page < end; page = next_mapped(s, page, end)) {
+		if (last == SPACE_PAGES)
+			first = page;
+		last = page;
+		set_word(s, page++, 0);
 	}
+	if (last != SPACE_PAGES)
+		queue(s, (struct space_op){ .kind = SPACE_OP_UNMAP, .page = first,
+					    .pages = last - first + 1 });
 }
 
 void space_clear(struct space *s)

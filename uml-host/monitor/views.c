@@ -25,7 +25,7 @@
 
 /* Nobody yields the CPU when a timer is due before the scheduler may come back to us:
  * asleep we would be woken for it. */
-#define YIELD_NS 4000000ull
+#define YIELD_NS 1000000ull
 
 static uint32_t started;	/* bit n: view n has a process */
 static uint32_t doubted;	/* bit n: its mapper said, by the page, that it had failed */
