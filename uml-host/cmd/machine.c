@@ -264,7 +264,7 @@ void machine_load(struct machine *m)
 		.spare_pages = SPARE_PAGES,
 		.ram_offset = (const uint8_t *)m->ram - (const uint8_t *)m->guest,
 		.views = view_layout(o),
-		.gates = o->engine == ENGINE_DIRECT,
+		.gates = o->engine == ENGINE_DIRECT && !o->no_gates,
 		.entry = result.entry,
 		.initrd_bytes = result.initrd_bytes,
 		.gens = o->gens,

@@ -36,6 +36,7 @@ struct options {
 	int cpu;		/* ENGINE_CPU_AUTO, ENGINE_CPU_NONE or a number */
 	enum rewrite_mode rewrite;
 	bool rewrite_given;	/* else eager where vmcall does not fault */
+	bool no_gates;		/* of the benchmark: traps stay traps */
 	uint16_t gens;		/* --abi: a mask, or GENS_ALL */
 	double timeout;		/* seconds, 0: none */
 	bool no_reboot;
