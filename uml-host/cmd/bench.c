@@ -208,14 +208,19 @@ static void print_json(const struct result *r, const struct options *o)
 	for (w = 0; w < WAYS; w++) {
 		double cycles = median(r->cycles[w]), ns = cycles / r->tsc_ghz;
 
+		if (w == GATE_WAY && !r->possible[w])
+			continue;
 		printf("%s{\"name\":\"%s\",\"possible\":%s,", w ? "," : "", ways[w].name,
 		       r->possible[w] ? "true" : "false");
 		json_runs("cycles", r->cycles[w]);
+		printf(",\"median_cycles\":%.1f,\"median_ns\":%.1f,\"to_floor\":%.4f,\"to_direct\":%.4f",
+		       cycles, ns, ns / floor_ns, cycles / direct);
 		for (i = 0; i < RUNS; i++)
 			then[i] = ways[w].then[i];
-		printf(",\"median_cycles\":%.1f,\"median_ns\":%.1f,\"to_floor\":%.4f,\"to_direct\":%.4f,",
-		       cycles, ns, ns / floor_ns, cycles / direct);
-		json_runs("cycles_2009", then);
+		if (w != GATE_WAY) {
+			printf(",");
+			json_runs("cycles_2009", then);
+		}
 		printf("}");
 	}
 	printf("],\"traced\":{");

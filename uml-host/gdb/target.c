@@ -18,20 +18,13 @@
 
 /* --- memory ----------------------------------------------------------------------- */
 
-/* The bytes at `va` up to the end of its page, at most *n; NULL: not mapped. */
-static void *bytes_at(struct target *t, uint32_t va, uint32_t *n)
-{
-	uint32_t in_page = GUEST_PAGE_SIZE - (va & ~GUEST_PAGE_MASK);
-	gpa_t pa;
-
-	if (*n > in_page)
-		*n = in_page;
-	return guest_translate(t->guest, gva(va), &pa) ? guest_bytes(t->guest, pa, *n) : NULL;
-}
-
+/* What the guest's author wrote, not what the host made of it. */
 uint32_t target_read(struct target *t, uint32_t va, void *to, uint32_t n)
 {
-	return guest_read_virtual(t->guest, va, to, n);
+	uint32_t done = guest_read_virtual(t->guest, va, to, n);
+
+	guest_undo_sites(t->guest, va, to, done);
+	return done;
 }
 
 uint32_t target_write(struct target *t, uint32_t va, const void *from, uint32_t n)
@@ -39,11 +32,18 @@ uint32_t target_write(struct target *t, uint32_t va, const void *from, uint32_t 
 	uint32_t done, part;
 
 	for (done = 0; done < n; done += part) {
-		void *to = bytes_at(t, va + done, (part = n - done, &part));
+		uint32_t at = va + done;
+		gpa_t pa;
+		void *to;
 
-		if (!to)
+		part = GUEST_PAGE_SIZE - (at & ~GUEST_PAGE_MASK);
+		if (part > n - done)
+			part = n - done;
+		if (!guest_translate(t->guest, gva(at), &pa) ||
+		    !(to = guest_bytes(t->guest, pa, part)))
 			break;
 		memcpy(to, (const char *)from + done, part);
+		guest_written(t->guest, pa, part);
 	}
 	return done;
 }
@@ -76,6 +76,7 @@ static bool patch(struct target *t, struct breakpoint *b)
 		if (other->patched && other->at.v == b->at.v)
 			b->original = other->original;
 	*byte = INT3;
+	guest_written(t->guest, b->at, 1);
 	b->patched = true;
 	return true;
 }
@@ -120,8 +121,10 @@ void target_disarm(struct target *t)
 		uint8_t *byte = b->patched ? guest_bytes(t->guest, b->at, 1) : NULL;
 
 		/* The guest may have written something else there. */
-		if (byte && *byte == INT3)
+		if (byte && *byte == INT3) {
 			*byte = b->original;
+			guest_written(t->guest, b->at, 1);
+		}
 		b->patched = false;
 	}
 	engine_set_debug(t->engine, none, 0);

@@ -303,6 +303,9 @@ void *guest_bytes(struct guest *g, gpa_t a, uint32_t len);
 /* Copy in, copy out.  Outside memory: kills the guest, and reads as zeroes. */
 void guest_read(struct guest *g, gpa_t a, void *to, uint32_t len);
 void guest_write(struct guest *g, gpa_t a, const void *from, uint32_t len);
+/* Whoever writes by the pointer of guest_bytes says so: programs may run a copy of the
+ * page (copies.c). */
+void guest_written(struct guest *g, gpa_t a, uint32_t len);
 uint32_t guest_read32(struct guest *g, gpa_t a);
 void guest_write32(struct guest *g, gpa_t a, uint32_t value);
 /* Bytes as the current view has them, before any copy was made: at most len at

@@ -43,6 +43,15 @@ void guest_write(struct guest *g, gpa_t a, const void *from, uint32_t len)
 		return;
 	}
 	memcpy(to, from, len);
+	guest_written(g, a, len);
+}
+
+void guest_written(struct guest *g, gpa_t a, uint32_t len)
+{
+	uint32_t frame = a.v >> GUEST_PAGE_SHIFT;
+
+	for (; len && frame <= (a.v + len - 1) >> GUEST_PAGE_SHIFT; frame++)
+		guest_end_copy(g, frame);
 }
 
 uint32_t guest_read32(struct guest *g, gpa_t a)

@@ -51,8 +51,10 @@ static void poke(struct guest *g, const struct tamper_poke *p, const struct hcal
 	}
 	/* Outside memory there is nothing to change. */
 	at = guest_bytes(g, gpa(address), p->len);
-	if (at)
-		memcpy(at, p->byte, p->len);
+	if (!at)
+		return;
+	memcpy(at, p->byte, p->len);
+	guest_written(g, gpa(address), p->len);
 }
 
 bool guest_tamper_enter(struct guest *g, const struct tamper_rule *rule,
