@@ -110,6 +110,7 @@ struct machine *machine_open(const struct options *o)
 
 	if (!m)
 		die("out of memory");
+	engine_tsc_start();
 	m->options = o;
 	m->guest_bytes = (sizeof(struct guest) + huge - 1) & ~(huge - 1);
 	m->ram_bytes = o->mem_bytes + (SPARE_PAGES + GUEST_HIDDEN_PAGES) * GUEST_PAGE_SIZE;

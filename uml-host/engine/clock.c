@@ -63,13 +63,21 @@ static void read_both(uint64_t *tsc, uint64_t *ns)
 	}
 }
 
+static uint64_t tsc0, ns0;
+
+void engine_tsc_start(void)
+{
+	read_both(&tsc0, &ns0);
+}
+
 uint32_t engine_tsc_khz(void)
 {
-	uint64_t tsc0, ns0, tsc1, ns1;
+	uint64_t tsc1, ns1;
 
 	if (!tsc_is_invariant())
 		return 0;
-	read_both(&tsc0, &ns0);
+	if (!ns0)
+		engine_tsc_start();
 	while (engine_clock_ns() - ns0 < 2000000)
 		;
 	read_both(&tsc1, &ns1);

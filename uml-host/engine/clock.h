@@ -17,7 +17,9 @@ void engine_sleep_ns(uint64_t ns);
 void engine_wall_clock(int32_t *sec, int32_t *nsec);
 
 /* Frequency of the time stamp counter in kHz, or 0 if guests should not use it
- * (not invariant, or it cannot be measured).  Takes some 2 ms the first time. */
+ * (not invariant, or it cannot be measured).  Measured over 2 ms, from the call of
+ * engine_tsc_start if there was one, so that these can be used for something else. */
+void engine_tsc_start(void);
 uint32_t engine_tsc_khz(void);
 
 #endif
