@@ -538,6 +538,8 @@ bool guest_find_hole(const struct guest *g, uint32_t called_from, uint32_t *eip)
  * through a gate. */
 void guest_patch_call_gate(struct guest *g);
 void guest_patch_iret_gate(struct guest *g);
+/* Before addresses come to mean something else: gone. */
+void guest_take_back_gates(struct guest *g);
 /* Patches every site in the page behind linear page `page` before it runs. */
 void guest_scan_page(struct guest *g, uint32_t page);
 

@@ -128,6 +128,29 @@ static struct rewrite_site with_gates(const struct guest *g)
 	};
 }
 
+/* A call is relative to where it stands, and with its first page table a kernel is
+ * somewhere else. */
+void guest_take_back_gates(struct guest *g)
+{
+	struct guest_sites *sites = &g->sites;
+	uint32_t i, k, last = sites->n;
+
+	for (i = 0; i < last && i < GUEST_SITES; i++) {
+		struct guest_site *site = &sites->site[(last - 1 - i) % GUEST_SITES];
+		uint8_t now[REWRITE_MAX];
+
+		if (site->row < REWRITE_CALL_GATE ||
+		    guest_read_virtual(g, site->va, now, site->bytes) != site->bytes ||
+		    memcmp(now, site->after, site->bytes) != 0)
+			continue;
+		for (k = 0; k < site->bytes; k++)
+			guest_write_virtual(g, site->va + k, &site->before[k], 1);
+		site->bytes = 0;
+	}
+	sites->holes = 0;
+	memset(g->holeless, 0, sizeof(g->holeless));
+}
+
 /* How far around a site padding is looked for: as far as a short jump goes. */
 #define REACH 160u
 

@@ -447,6 +447,7 @@ void hcall_new_pgtable(struct guest *g, const uint32_t arg[4])
 	guest_detect_pae(g, cr3);
 	/* The first one ends the maps that need no tables. */
 	if (g->mm.mode != MM_TABLES) {
+		guest_take_back_gates(g);
 		g->mm.mode = MM_TABLES;
 		guest_drop_shadows(g);
 		g->mm.table[g->mm.current].used = false;
