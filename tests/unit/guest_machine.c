@@ -515,6 +515,16 @@ Test(guest_machine, kernel_pages_are_dropped_from_every_table)
 	fixture_free(g);
 }
 
+static bool is_kept(const struct guest *g, uint32_t cr3)
+{
+	uint32_t i;
+
+	for (i = 0; i < GUEST_TABLES; i++)
+		if (g->mm.table[i].used && g->mm.table[i].cr3 == cr3)
+			return true;
+	return false;
+}
+
 Test(guest_machine, tables_are_evicted_and_start_clean)
 {
 	struct guest *g = paged(GENERATION_S);
@@ -522,13 +532,33 @@ Test(guest_machine, tables_are_evicted_and_start_clean)
 
 	fixture_put32(g, TABLE + 0x20 * 4, 0x5067);
 	cr_assert(guest_demand_page(g, 0x20000, 0));
-	for (i = 0; i < GUEST_TABLES; i++)
+	for (i = 0; i < 16 * GUEST_TABLES; i++)
 		fixture_call(g, LHCALL_NEW_PGTABLE, 0x600000 + i * 4096, 0, 0, 0);
-	/* The first table is the one used longest ago. */
-	for (i = 0; i < GUEST_TABLES; i++)
-		cr_assert_neq(g->mm.table[i].cr3, TOP);
+	/* By then every place has been given to another. */
+	cr_assert_not(is_kept(g, TOP));
 	for (i = 0; i < GUEST_SPACES; i++)
 		cr_assert_eq(g->space[i].page[0x20], 0);
+	fixture_free(g);
+}
+
+/* More tables take turns than are kept: most of them are there when it is theirs,
+ * and what was in use just now always is. */
+Test(guest_machine, tables_that_take_turns_are_kept)
+{
+	const uint32_t tables = GUEST_TABLES + GUEST_TABLES / 4;
+	struct guest *g = paged(GENERATION_S);
+	uint32_t i, kept = 0, turns = 20 * tables;
+
+	for (i = 0; i < turns; i++) {
+		uint32_t cr3 = 0x600000 + i % tables * 4096;
+
+		kept += is_kept(g, cr3);
+		fixture_call(g, LHCALL_NEW_PGTABLE, cr3, 0, 0, 0);
+		cr_assert(is_kept(g, cr3));
+		if (i % tables > 4)
+			cr_assert(is_kept(g, cr3 - 4 * 4096));
+	}
+	cr_assert_gt(kept, turns / 3, "%u of %u", kept, turns);
 	fixture_free(g);
 }
 

@@ -116,7 +116,8 @@ struct guest_mm {
 	bool pae;
 	bool pae_known;
 	uint32_t current;	/* index into table[] */
-	uint32_t clock;		/* for the least recently used */
+	uint32_t clock;		/* counts changes of table */
+	uint32_t random;	/* the last choice of one to give up */
 	/* Bit n: table n's user view has lost something that its process, if it
 	 * has one, may still have. */
 	uint32_t taken;

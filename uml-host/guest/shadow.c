@@ -357,21 +357,30 @@ static void forget_programs(struct guest *g, struct space *view)
 	guest_low_forget(view);
 }
 
-/* A place for a table not seen before: a free one, or the one unused longest.
- * Kernel mappings are the same in all tables, so they stay. */
+/* A place for a table not seen before: a free one, or any that was not in use just
+ * now.  The one unused longest would be the wrong one when more programs than there
+ * are places take turns: always the next. */
+static unsigned int choose_table(struct guest *g)
+{
+	unsigned int i;
+
+	for (i = 0; i < GUEST_TABLES; i++)
+		if (!g->mm.table[i].used)
+			return i;
+	do {
+		/* Numerical Recipes' generator: the same choices every time. */
+		g->mm.random = g->mm.random * 1664525 + 1013904223;
+		i = (g->mm.random >> 16) % GUEST_TABLES;
+	} while (g->mm.clock - g->mm.table[i].last_used < GUEST_TABLES / 4);
+	return i;
+}
+
+/* Kernel mappings are the same in all tables, so they stay. */
 static unsigned int new_table(struct guest *g, uint32_t cr3)
 {
+	unsigned int victim = choose_table(g);
 	struct space *kernel, *user;
-	unsigned int i, victim = 0;
 
-	for (i = 0; i < GUEST_TABLES; i++) {
-		if (!g->mm.table[i].used) {
-			victim = i;
-			break;
-		}
-		if (g->mm.table[i].last_used < g->mm.table[victim].last_used)
-			victim = i;
-	}
 	kernel = own_view(g, victim, CPL_KERNEL);
 	user = own_view(g, victim, CPL_USER);
 	if (kernel)
