@@ -149,6 +149,8 @@ struct direct *direct_open(const struct direct_config *config)
 
 void direct_close(struct direct *d)
 {
+	unsigned int i;
+
 	placement_close(&d->placement);
 	process_stop(d);
 	cleanup_remove(process_kill_all, d);
@@ -156,6 +158,9 @@ void direct_close(struct direct *d)
 	munmap(d->views, MONITOR_VIEWS_BYTES);
 	pthread_mutex_destroy(&d->ends);
 	pthread_mutex_destroy(&d->turn);
+	for (i = 0; i <= VIEWS; i++)
+		if (atomic_load(&d->pidfd[i]) >= 0)
+			close(atomic_load(&d->pidfd[i]));
 	close(d->image_fd);
 	close(d->view_image_fd);
 	close(d->filters_fd);

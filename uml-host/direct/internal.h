@@ -47,8 +47,8 @@ struct direct {
 	int closing_fd;		/* eventfd */
 	int ends_fd;		/* epoll of their pidfds */
 	atomic_bool gone;
-	/* Of the views and, the last, of the vCPU process; -1: none.  And of the
-	 * mappers. */
+	/* For kicks: of the views and, the last, of the vCPU process; -1: there was
+	 * none yet.  And of the mappers. */
 	atomic_int pidfd[VIEWS + 1];
 	int mapper_fd[VIEWS];
 	struct placement placement;
@@ -80,8 +80,11 @@ void process_start(struct direct *d, uint32_t floor_rounds);
 void process_stop(struct direct *d);
 /* A cleanup: SIGKILL to all of them. */
 void process_kill_all(void *direct);
-/* Looks out for the end of a process; `nr` says which: a view, or VIEWS. */
-void process_watch(struct direct *d, pid_t pid, unsigned int nr);
+/* Looks out for the end of a process; `nr` says which: a view, or VIEWS.  Returns a
+ * descriptor of it, the caller's. */
+int process_watch(struct direct *d, pid_t pid, unsigned int nr);
+/* Kicks may go to that process now.  Takes the descriptor. */
+void process_admit(struct direct *d, unsigned int nr, int fd);
 
 /* --- view.c ---------------------------------------------------------------------- */
 

@@ -33,20 +33,33 @@ void process_kill_all(void *arg)
 			kill(pid, SIGKILL);
 }
 
-/* Looks out for the end of a process; `nr` says which: a view, or VIEWS. */
-void process_watch(struct direct *d, pid_t pid, unsigned int nr)
+/* Looks out for the end of a process; `nr` says which: a view, or VIEWS.  Returns a
+ * descriptor of it, the caller's. */
+int process_watch(struct direct *d, pid_t pid, unsigned int nr)
 {
 	struct epoll_event event = {
 		.events = EPOLLIN | EPOLLONESHOT, .data.u64 = nr | (uint64_t)pid << 32,
 	};
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0), old;
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	if (fd < 0 || epoll_ctl(d->ends_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 		die_errno("cannot watch a guest's process");
-	/* An old one of the view, whose end has been seen. */
-	old = atomic_exchange(&d->pidfd[nr], fd);
-	if (old >= 0)
-		close(old);
+	return fd;
+}
+
+/* Kicks may go there.  Who kicks may still hold the number of its predecessor's: so
+ * that number stays, and names the new one. */
+void process_admit(struct direct *d, unsigned int nr, int fd)
+{
+	int at = atomic_load(&d->pidfd[nr]);
+
+	if (at < 0) {
+		atomic_store(&d->pidfd[nr], fd);
+		return;
+	}
+	if (dup3(fd, at, O_CLOEXEC) < 0)
+		die_errno("cannot watch a guest's process");
+	close(fd);
 }
 
 static void *watch(void *arg)
@@ -104,12 +117,6 @@ void process_stop(struct direct *d)
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	atomic_store(&d->pid, 0);
-	for (i = 0; i <= VIEWS; i++) {
-		int fd = atomic_exchange(&d->pidfd[i], -1);
-
-		if (fd >= 0)
-			close(fd);
-	}
 	close(d->ends_fd);
 	close(d->closing_fd);
 	close(d->views_fd);
@@ -190,7 +197,7 @@ void process_start(struct direct *d, uint32_t floor_rounds)
 	close(fd);
 	atomic_store(&d->pid, pid);
 	start_watching(d);
-	process_watch(d, pid, VIEWS);
+	process_admit(d, VIEWS, process_watch(d, pid, VIEWS));
 	while (wait_request(d, read_bell(d)) != CHANNEL_READY && !atomic_load(&d->gone))
 		;
 	step = c->failed_step;

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -123,6 +124,24 @@ static bool is_child_of(pid_t pid, pid_t parent)
 	return found == parent;
 }
 
+/* Has the process its filter?  Its page can say that it has, the kernel knows. */
+static bool is_confined(pid_t pid)
+{
+	char path[64], line[256];
+	unsigned int mode = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		die_errno("cannot look at a process for the guest's programs");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Seccomp: %u", &mode) == 1)
+			break;
+	fclose(f);
+	return mode == SECCOMP_MODE_FILTER;
+}
+
 /* Its mapper, as its page says.  The monitor shares that page, so only a child of the
  * view is believed in. */
 static void find_mapper(struct direct *d, unsigned int view, pid_t pid)
@@ -137,12 +156,15 @@ static void find_mapper(struct direct *d, unsigned int view, pid_t pid)
 
 /* Starts the process of a view, up to its first stop.  False: that did not come.  The
  * monitor may play with the page they share: nothing here waits for ever, or believes
- * more of it than whose turn it is. */
+ * more of it than whose turn it is.  A kick that found the process before it has its
+ * filter would leave a frame in that page, and whoever changes it there runs what it
+ * likes, with all the user's rights: so nobody can kick it until it has. */
 bool view_start(struct direct *d, unsigned int view)
 {
 	struct view_page *p = view_page(d, view);
 	uint64_t until = engine_clock_ns() + START_NS;
 	pid_t parent = getpid(), pid;
+	int fd;
 
 	view_end(d, view);
 	memset(p, 0, sizeof(*p));
@@ -155,12 +177,16 @@ bool view_start(struct direct *d, unsigned int view)
 	if (pid == 0)
 		become_view(d, view, parent);
 	atomic_store(&d->view_pid[view], pid);
-	process_watch(d, pid, view);
+	fd = process_watch(d, pid, view);
 	while (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) == VIEW_TURN_GUEST &&
 	       engine_clock_ns() < until && !stops(d))
 		futex_wait(&p->turn, VIEW_TURN_GUEST, SLICE_NS);
-	if (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) != VIEW_TURN_MONITOR)
+	if (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) != VIEW_TURN_MONITOR ||
+	    !is_confined(pid)) {
+		close(fd);
 		return false;
+	}
+	process_admit(d, view, fd);
 	find_mapper(d, view, pid);
 	return true;
 }
