@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #include "monitor/signals.h"
 
 #define DRAIN_NS 5000000	/* events are looked at that often, if there is no other reason */
+#define LOOK_NS 100000000	/* and so is the wish to stop */
 
 extern const unsigned char monitor_image[], monitor_image_end[];
 extern const unsigned char view_image[], view_image_end[];
@@ -59,10 +61,12 @@ enum channel_request wait_request(struct direct *d, uint32_t bell)
 	uint32_t request = __atomic_load_n(&c->request, __ATOMIC_SEQ_CST);
 
 	if (request == CHANNEL_NONE && !atomic_load(&d->gone)) {
-		futex_wait(&c->bell, bell, 0);
+		/* Not for ever: who can write the bell can undo that it rang. */
+		futex_wait(&c->bell, bell, LOOK_NS);
 		request = __atomic_load_n(&c->request, __ATOMIC_SEQ_CST);
 	}
-	return request < NR_CHANNEL_REQUESTS ? (enum channel_request)request : CHANNEL_NONE;
+	/* What no monitor asks is not asked by one. */
+	return request < NR_CHANNEL_REQUESTS ? (enum channel_request)request : CHANNEL_END;
 }
 
 static void answer(struct direct *d)
@@ -301,6 +305,18 @@ static void monitor_failed(struct direct *d)
 	tampered(d);
 }
 
+/* The vCPU process is gone.  A monitor is killed by others, or where memory runs out;
+ * it does not end by itself or by what it does. */
+static void vanished(struct direct *d)
+{
+	siginfo_t how = { 0 };
+
+	if (waitid(P_PID, (id_t)atomic_load(&d->pid), &how, WEXITED | WNOWAIT) != 0 ||
+	    (how.si_code == CLD_KILLED && how.si_status == SIGKILL))
+		die("the process that ran the guest was killed from outside");
+	tampered(d);
+}
+
 /* Answers one question.  False: there are no more. */
 static bool serve(struct direct *d, const struct guest_owner *owner, enum channel_request request)
 {
@@ -357,7 +373,7 @@ static void hand_over(struct direct *d)
 void direct_run(struct direct *d, const struct guest_owner *owner, bool each_event)
 {
 	struct channel *c;
-	bool goes_on = true;
+	bool goes_on = true, gone = false;
 
 	if (!d->fresh) {
 		process_stop(d);
@@ -377,11 +393,10 @@ void direct_run(struct direct *d, const struct guest_owner *owner, bool each_eve
 		uint32_t bell = read_bell(d);
 		enum channel_request request;
 
-		if (!goes_on || stops(d))
+		if (!goes_on || gone || stops(d))
 			break;
 		request = wait_request(d, bell);
-		if (request == CHANNEL_NONE && atomic_load(&d->gone))
-			die("the process that ran the guest was killed from outside");
+		gone = request == CHANNEL_NONE && atomic_load(&d->gone);
 		if (each_event || request == CHANNEL_NONE || request == CHANNEL_INITIALISED)
 			look(d);
 		goes_on = serve(d, owner, request);
@@ -394,7 +409,11 @@ void direct_run(struct direct *d, const struct guest_owner *owner, bool each_eve
 	look(d);
 	drain_events(d);
 	/* Not the guest's end: the monitor's. */
-	if (!goes_on && d->config.own->end == END_RUNNING)
+	if (d->config.own->end != END_RUNNING)
+		return;
+	if (gone)
+		vanished(d);
+	else if (!goes_on)
 		monitor_failed(d);
 }
 
