@@ -11,7 +11,7 @@ guest_abis = a b c e f
 guest_sources = block.c console.c data.c gdt.c guest.c hcall.c idt.c pci.c printf.c start.S \
 	string.c trap.S user.S user.c virtio.c virtio_page.c virtio_pci.c
 guest_headers = $(wildcard $(srcdir)/guest-rt/include/guest-rt/*.h \
-	$(srcdir)/include/lguest/*.h $(srcdir)/include/virtio/*.h)
+	$(srcdir)/include/lguest/*.h $(srcdir)/include/virtio/*.h $(srcdir)/guest-rt/programs/*.h)
 
 GUEST_CC = $(CC) -m32 -march=i686
 GUEST_CFLAGS = -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector \
@@ -60,10 +60,12 @@ $(foreach a,s $(guest_abis),$(eval $(call guest_rules,$(call upper,$(a)),$(call 
 $(foreach p,$(guest_programs),$(eval $(call guest_program,$(p),$(p),S,,)))
 $(foreach p,$(guest_everywhere),$(foreach a,$(call abis_of,$(p)),\
 	$(eval $(call guest_program,$(p)-$(a),$(p),$(call upper,$(a)),-$(a),))))
+# It looks at structures of the monitor's, which has 64 bits.
+$(eval $(call guest_program,takeover,takeover,S,,-malign-double -I$(srcdir)/uml-host))
 $(foreach r,$(guest_refusals),$(eval $(call guest_program,refuse-$(call row_name,$(r)),$(call row_source,$(r)),$(call upper,$(call row_abi,$(r))),$(call abi_suffix,$(call row_abi,$(r))),-DCASE=case_$(subst -,_,$(call row_name,$(r))))))
 
 guest_libs := guest-rt/libguest-rt.a $(patsubst %,guest-rt/libguest-rt-%.a,$(guest_abis))
-guest_elfs := $(patsubst %,guest-rt/%.elf,$(guest_programs) \
+guest_elfs := $(patsubst %,guest-rt/%.elf,$(guest_programs) takeover \
 	$(foreach p,$(guest_everywhere),\
 		$(patsubst %,$(p)-%,$(call abis_of,$(p)))) \
 	$(foreach r,$(guest_refusals),refuse-$(call row_name,$(r))))
