@@ -27,10 +27,11 @@ static bool is_allowed(uint64_t nr, const uint64_t *a)
 	case 9: return a[0] >> 32 == 0 && a[1] <= 0x100000000ull && a[2] <= 7 &&
 		a[3] == 0x11 && a[4] == 3;		/* mmap */
 	case 11: return a[0] >> 32 == 0 && a[1] <= 0x100000000ull;
-	case 15: case 154: case 223: return true;	/* sigreturn, LDT, timer_settime */
+	case 15: case 24: return true;			/* sigreturn, yield */
+	case 154: case 223: return true;		/* LDT, timer_settime */
 	case 158: return a[0] == 0x1001 || a[0] == 0x1002;	/* SET_GS, SET_FS */
 	case 202: return (a[0] & ~(MONITOR_SHARED_BYTES - 1)) == MONITOR_CHANNEL &&
-		(a[1] == 1 || a[1] == 9);
+		(a[1] == 9 || a[1] == 10);	/* WAIT_BITSET, WAKE_BITSET */
 	case 228: return a[0] <= 1;
 	case 230: return a[0] == 1;
 	default: return false;
@@ -45,7 +46,7 @@ static bool is_unasked(uint32_t nr)
 					    (int64_t)gate.result == -ENXIO);
 }
 
-static const uint16_t allowed_calls[] = { 0, 7, 9, 11, 15, 154, 158, 202, 223, 228, 230 };
+static const uint16_t allowed_calls[] = { 0, 7, 9, 11, 15, 24, 154, 158, 202, 223, 228, 230 };
 
 /* It would take our own code from us, or the page of gates. */
 static bool hits_us(const uint64_t *a)
@@ -129,7 +130,7 @@ static void try_call(const char *how, uint64_t nr)
 		if (!sometimes(3))
 			a[0] = MONITOR_CHANNEL + (below(MONITOR_SHARED_BYTES) & ~3u);
 		if (!sometimes(3))
-			a[1] = sometimes(2) ? 1 : 9;
+			a[1] = sometimes(2) ? 10 : 9;
 		break;
 	case 154:
 		a[0] = sometimes(4) ? a[0] : sometimes(2) ? 0x11 : below(3);

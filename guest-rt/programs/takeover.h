@@ -110,7 +110,7 @@ __asm__(".text\n"
 	"	jne	6f\n"
 	"	movl	$1, (%r9)\n"
 	"	mov	$202, %eax\n"
-	"	mov	$1, %esi\n"
+	"	mov	$10, %esi\n"
 	"	mov	$1, %edx\n"
 	"	syscall\n"
 	"	jmp	do_ring\n"
@@ -339,8 +339,9 @@ static void wake(uint64_t address)
 {
 	do {
 		gate.arg[0] = address;
-		gate.arg[1] = 1;		/* FUTEX_WAKE */
+		gate.arg[1] = 10;		/* FUTEX_WAKE_BITSET */
 		gate.arg[2] = 1;
+		gate.arg[5] = ~0u;
 	} while (call(do_syscall, 202) == SIGNAL_ALRM);
 }
 
