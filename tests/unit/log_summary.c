@@ -218,20 +218,60 @@ Test(log_summary, percentiles)
 	cr_expect(summary_percentile(row, 50) < 600000);
 }
 
-Test(log_summary, counters_of_others)
+static void take_counted(const void *context, struct log_stops *stops)
 {
-	uint64_t counter[] = { 0, 7 };
-	static const char *const name[] = { "hypercalls", "page faults" };
+	*stops = (struct log_stops){
+		.n = 2, .row = { { "hypercalls", 0, 0 }, { "page faults", *(const uint64_t *)context, 0 } },
+	};
+}
+
+Test(log_summary, stops_that_nobody_has_timed)
+{
+	struct log_options o = test_options();
+	uint64_t faults = 7;
+	struct log *log;
+
+	o.summary = LOG_SUMMARY_ONLY;
+	log = log_open(&o);
+	log_set_stops(log, take_counted, &faults);
+	log_keep_stops(log);
+	faults = 8;
+	log_close(log);
+	cr_assert(strstr(contents(o.fd), "total\n"
+			 "    stops cause\n"
+			 "--------- ---------------\n"
+			 "        7 page faults\n"
+			 "--------- ---------------\n"
+			 "        7 total\n"));
+}
+
+static void take_timed(const void *context, struct log_stops *stops)
+{
+	(void)context;
+	*stops = (struct log_stops){
+		.n = 3, .gates = 4,
+		.row = { { "hypercalls", 6, 9000 }, { "page faults", 2, 1000 }, { "(halted)", 0, 30000 } },
+	};
+}
+
+Test(log_summary, stops_and_their_time)
+{
 	struct log_options o = test_options();
 	struct log *log;
 
 	o.summary = LOG_SUMMARY_ONLY;
 	log = log_open(&o);
-	log_set_counters(log, counter, name, 2);
-	log_keep_counters(log);
-	counter[1] = 8;
+	log_set_stops(log, take_timed, NULL);
 	log_close(log);
-	cr_assert(strstr(contents(o.fd), "total\n        7 stops: page faults\n"));
+	cr_assert(strstr(contents(o.fd),
+			 "% time    seconds   us/stop     stops cause\n"
+			 "------ ---------- --------- --------- ---------------\n"
+			 " 22.50   0.000009      1.50         6 hypercalls\n"
+			 "  2.50   0.000001      0.50         2 page faults\n"
+			 " 75.00   0.000030                     (halted)\n"
+			 "------ ---------- --------- --------- ---------------\n"
+			 "100.00   0.000040      5.00         8 total\n"
+			 "        4 of the stops by gates: a jump, no trap\n"));
 }
 
 Test(log_summary, table_is_never_colored)

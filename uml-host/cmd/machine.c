@@ -24,6 +24,7 @@
 #include "boot/boot.h"
 #include "cmd/dump.h"
 #include "cmd/machine.h"
+#include "cmd/stats.h"
 #include "device/device.h"
 #include "direct/direct.h"
 #include "engine/clock.h"
@@ -283,6 +284,8 @@ void machine_load(struct machine *m)
 				      GUEST_PAGE_SIZE;
 	}
 	guest_init(m->guest, &m->setup);
+	m->guest->stats.timed = o->stats || o->log.summary != LOG_SUMMARY_NONE ||
+				o->log.stats_every_ns;
 	if (o->verbose)
 		warn("%s: entry 0x%x, %u MiB, vmcall: %s", o->image, result.entry,
 		     m->setup.mem_bytes >> 20, vmcall_behaviour_name(machine_vmcall(m)));
@@ -354,7 +357,10 @@ static void on_console(void *context, const uint8_t *text, uint32_t len)
 	}
 }
 
-static void print_stats(const struct machine *m);
+static void print_stats(const struct machine *m)
+{
+	stats_print(&m->guest->stats, counters(m));
+}
 
 /* Looked at after every stop, so it is also where statistics are printed. */
 static bool should_stop(void *context)
@@ -613,30 +619,6 @@ static void say_generations(const struct guest *g)
 		     (unsigned long long)g->rewritten_sites);
 }
 
-#define STOP_NAME(id, what) [STOP_##id] = what,
-static const char *const stop_name[NR_STOPS] = { STOP_LIST(STOP_NAME) };
-
-static void print_stats(const struct machine *m)
-{
-	const struct guest_stats *s = &m->guest->stats;
-	const struct engine_counters *e = counters(m);
-	uint64_t ran = engine_clock_ns() - s->started_ns;
-	int i;
-
-	fprintf(stderr, "%12.3f s from the first instruction to the end\n", (double)ran / 1e9);
-	if (s->user_ns)
-		fprintf(stderr, "%12.3f s to the first user instruction\n",
-			(double)(s->user_ns - s->started_ns) / 1e9);
-	fprintf(stderr, "%12llu stops\n", (unsigned long long)e->stops);
-	for (i = 0; i < NR_STOPS; i++)
-		if (s->stops[i])
-			fprintf(stderr, "%14llu %s\n", (unsigned long long)s->stops[i], stop_name[i]);
-	fprintf(stderr, "%12llu interrupts delivered\n", (unsigned long long)s->interrupts);
-	fprintf(stderr, "%12llu changes of address space\n", (unsigned long long)s->views);
-	fprintf(stderr, "%12llu mapping changes in %llu batches\n",
-		(unsigned long long)e->operations, (unsigned long long)e->batches);
-}
-
 /*
  * Tour 260: Every guest comes to its end, and the end is a number: powered off,
  * crashed, killed.  The tour is over; doc/INTERNALS.md has the reasons.
@@ -685,7 +667,7 @@ int machine_run(struct machine *m, struct log *log)
 	m->log = log;
 	if (log) {
 		log_set_memory(log, read_memory, m->guest);
-		log_set_counters(log, m->guest->stats.stops, stop_name, NR_STOPS);
+		log_set_stops(log, stats_take, &m->guest->stats);
 	}
 	start_timeout(m);
 	open_gdb(m, &owner);
@@ -706,7 +688,7 @@ int machine_run(struct machine *m, struct log *log)
 	}
 	stop_timeout(m);
 	if (log)
-		log_keep_counters(log);
+		log_keep_stops(log);
 	status = finish(m);
 	if (m->gdb)
 		gdb_ended(m->gdb, status);

@@ -368,7 +368,7 @@ static const struct option_row table[] = {
 	{ 0, "gdb", "ADDRESS", GUESTS, "socket for gdb: unix:PATH, tcp:[HOST:]PORT", set_gdb },
 	{ 0, "gdb-wait", NULL, GUESTS, "do not begin before a debugger is there", set_gdb_wait },
 	{ 0, "color", "WHEN", GUESTS | SUB_SHOW, "auto, always or never", set_color },
-	{ 0, "stats", NULL, GUESTS, "at the end: why the guest stopped, on stderr", set_stats },
+	{ 0, "stats", NULL, GUESTS, "at the end: stops and their time, on stderr", set_stats },
 	{ 0, "verbose", NULL, GUESTS, "say what uml-host does, on stderr", set_verbose },
 
 	{ 'e', NULL, "SET", LOGS, "names, %classes, !not, /regex; trap=, raw=, quiet=...", set_e },

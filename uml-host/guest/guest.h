@@ -147,6 +147,14 @@ enum stop_cause { STOP_LIST(STOP_ENUM_) NR_STOPS };
 
 struct guest_stats {
 	uint64_t stops[NR_STOPS];
+	uint32_t cause;		/* of the last stop; NR_STOPS: it is none of the guest's */
+	/* Where time goes.  Nobody reads a clock for it unless it is wanted, which
+	 * is said before the guest runs. */
+	uint32_t timed;
+	uint64_t stop_ns[NR_STOPS];	/* from such a stop to the next resume */
+	uint64_t guest_ns;	/* guest code, the way there and back, mapping changes */
+	uint64_t halted_ns;
+	uint64_t lap_ns;	/* so far all of it is in one of these */
 	uint64_t gates;		/* of the stops: no trap, a jump */
 	uint64_t interrupts, views;	/* delivered; changes of address space */
 	uint64_t started_ns, user_ns;	/* first instruction; first user one */

@@ -69,6 +69,26 @@ static void serve_requests(struct guest *g, const struct guest_owner *owner)
 	}
 }
 
+/* The time since the last call; 0 where nobody wants to know. */
+static uint64_t lap(struct guest *g)
+{
+	uint64_t before = g->stats.lap_ns;
+
+	if (!g->stats.timed)
+		return 0;
+	g->stats.lap_ns = engine_clock_ns();
+	return g->stats.lap_ns - before;
+}
+
+/* The time since the last stop is its cause's. */
+static void account_stop(struct guest *g)
+{
+	uint64_t ns = lap(g);
+
+	if (g->stats.cause < NR_STOPS)
+		g->stats.stop_ns[g->stats.cause] += ns;
+}
+
 /* Everything between two stretches of guest code. */
 static void prepare(struct guest *g, struct engine *engine)
 {
@@ -112,18 +132,24 @@ void guest_run(struct guest *g, struct engine *engine, const struct guest_owner 
 	g->stats.started_ns = engine_clock_ns();
 	if (trace_wants(g, EVENT_START) && trace_begin(g, EVENT_START))
 		trace_commit(g);
+	g->stats.cause = NR_STOPS;
 	while (g->end == END_RUNNING && !(owner->stop && owner->stop(owner->context))) {
 		prepare(g, engine);
 		hand_out_events(g, owner);
 		if (g->end != END_RUNNING)
 			break;
 		if (g->cpu.halted) {
+			account_stop(g);
 			engine_wait(engine, g->clock_deadline);
+			g->stats.halted_ns += lap(g);
 			continue;
 		}
 		if (owner->resuming)
 			owner->resuming(owner->context);
+		account_stop(g);
 		engine_run(engine);
+		g->stats.guest_ns += lap(g);
+		g->stats.cause = NR_STOPS;
 		if (g->cpu.v.exit.kind == ENGINE_EXIT_GONE)
 			die("the process that ran the guest was killed from outside");
 		if (owner->stopped && owner->stopped(owner->context))
@@ -137,5 +163,6 @@ void guest_run(struct guest *g, struct engine *engine, const struct guest_owner 
 		}
 		serve_requests(g, owner);
 	}
+	account_stop(g);
 	hand_out_events(g, owner);
 }

@@ -157,7 +157,7 @@ void guest_reflect_page_fault(struct guest *g, uint32_t error)
 {
 	uint32_t address = g->cpu.v.exit.address;
 
-	g->stats.stops[STOP_REFLECTED_PAGE]++;
+	g->stats.cause = STOP_REFLECTED_PAGE;
 	guest_set_cr2(g, address);
 	g->cpu.reflected_page = address >> GUEST_PAGE_SHIFT;
 	guest_reflect(g, VECTOR_PF, error | (guest_cpl(g) == CPL_USER ? PF_USER : 0));
@@ -179,7 +179,7 @@ static void page_fault(struct guest *g)
 	/* A program using its TLS selector as the guest knows it: on the host
 	 * that is another segment, whose addresses are wrong. */
 	if (guest_fix_segments(g) || guest_demand_page(g, x->address, x->error)) {
-		g->stats.stops[STOP_PAGE]++;
+		g->stats.cause = STOP_PAGE;
 		return;
 	}
 	if (g->end == END_RUNNING)
@@ -213,7 +213,7 @@ static void general_protection(struct guest *g)
 		if (!x->gate && g->lg.initialised)
 			guest_patch_call_gate(g);
 		g->cpu.v.regs.eip += INT_BYTES;
-		g->stats.stops[STOP_HCALL]++;
+		g->stats.cause = STOP_HCALL;
 		guest_hypercall(g, g->cpu.v.regs.eip - INT_BYTES == g->rewritten_eip ?
 				CAUSE_REWRITTEN : CAUSE_INT);
 		g->rewritten_eip = 0;
@@ -229,35 +229,35 @@ static void general_protection(struct guest *g)
 			return;
 		}
 		g->cpu.v.regs.eip += INT_BYTES;
-		g->stats.stops[vector == LGUEST_SYSCALL_VECTOR ? STOP_SYSCALL : STOP_OTHER]++;
+		if (vector == LGUEST_SYSCALL_VECTOR)
+			g->stats.cause = STOP_SYSCALL;
 		software_interrupt(g, vector, INT_BYTES);
 		return;
 	}
 	if (guest_vmcall(g)) {
-		g->stats.stops[STOP_HCALL]++;
+		g->stats.cause = STOP_HCALL;
 		return;
 	}
 	if (guest_fix_segments(g)) {
-		g->stats.stops[STOP_SEGMENT]++;
+		g->stats.cause = STOP_SEGMENT;
 		if (guest_cpl(g) == CPL_KERNEL)
 			guest_patch_data_selector(g);
 		return;
 	}
 	if (guest_load_segment(g)) {
-		g->stats.stops[STOP_SEGMENT]++;
+		g->stats.cause = STOP_SEGMENT;
 		done_for_guest(g);
 		return;
 	}
 	if (x->insn[0] == IRET && !x->gate && guest_cpl(g) == CPL_KERNEL)
 		guest_patch_iret_gate(g);
 	if (guest_emulate(g)) {
-		g->stats.stops[x->insn[0] == IRET ? STOP_IRET : STOP_EMULATED]++;
+		g->stats.cause = x->insn[0] == IRET ? STOP_IRET : STOP_EMULATED;
 		/* The TF that IRET has loaded is for what comes after. */
 		if (x->insn[0] != IRET)
 			done_for_guest(g);
 		return;
 	}
-	g->stats.stops[STOP_OTHER]++;
 	if (g->end == END_RUNNING)
 		guest_reflect(g, VECTOR_GP, x->error);
 }
@@ -293,7 +293,9 @@ static void trap(struct guest *g)
 		debug_exception(g);
 		break;
 	case VECTOR_UD:
-		if (!guest_vmcall(g))
+		if (guest_vmcall(g))
+			g->stats.cause = STOP_HCALL;
+		else
 			guest_reflect(g, VECTOR_UD, 0);
 		break;
 	case VECTOR_AC:
@@ -304,9 +306,10 @@ static void trap(struct guest *g)
 			guest_reflect(g, VECTOR_AC, 0);
 		break;
 	default:
-		g->stats.stops[x->vector == LGUEST_SYSCALL_VECTOR ? STOP_SYSCALL : STOP_OTHER]++;
-		if (x->vector == LGUEST_SYSCALL_VECTOR)
+		if (x->vector == LGUEST_SYSCALL_VECTOR) {
+			g->stats.cause = STOP_SYSCALL;
 			guest_patch_system_call(g);
+		}
 		if (x->software)
 			software_interrupt(g, x->vector, x->vector >= 32 ? INT_BYTES : 1);
 		else
@@ -329,6 +332,7 @@ static void remember_stop(struct guest *g)
 void guest_handle_exit(struct guest *g)
 {
 	remember_stop(g);
+	g->stats.cause = STOP_OTHER;
 	if (trace_wants(g, EVENT_TRAP))
 		g->exit_ns = engine_clock_ns();
 	switch (g->cpu.v.exit.kind) {
@@ -344,8 +348,9 @@ void guest_handle_exit(struct guest *g)
 			guest_reflect(g, VECTOR_GP, 0);
 		break;
 	default:
-		g->stats.stops[STOP_KICK]++;
+		g->stats.cause = STOP_KICK;
 		break;
 	}
+	g->stats.stops[g->stats.cause]++;
 	g->exit_ns = 0;
 }

@@ -156,6 +156,12 @@ uint64_t summary_percentile(const struct summary_row *row, unsigned int percent)
 /* Builds the table line by line in log->line and gives each to emit(arg). */
 void summary_print(struct log *log, summary_emit_fn *emit, void *arg);
 
+/* stops.c: the table of them, line by line as summary_print() does. */
+void stops_print(struct line *line, const struct log_stops *stops, summary_emit_fn *emit,
+		 void *arg);
+/* log.c: as they are now; none if nobody has said who knows. */
+void stops_take(struct log *log, struct log_stops *stops);
+
 /* output.c: where the bytes go. */
 #define OUTPUT_SIZE (64u << 10)
 
@@ -240,10 +246,9 @@ struct log {
 	time_t clock_second;		/* the second clock_text stands for */
 	char clock_text[16];
 
-	const uint64_t *counter;	/* see log_set_counters() */
-	const char *const *counter_name;
-	unsigned int nr_counters;
-	uint64_t kept[LOG_COUNTERS];
+	log_stops_fn *_Atomic take_stops;	/* NULL: they are in kept_stops */
+	const void *stops_context;
+	struct log_stops kept_stops;
 
 	struct symbols *symbols;
 	struct unwinder *unwinder;

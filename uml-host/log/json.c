@@ -211,6 +211,36 @@ static void put_summary_count(struct log *log, const char *what, uint64_t count)
 	output_line(&log->output, &log->line);
 }
 
+/* A cause of stops, or where time went without one. */
+static void put_summary_stop(struct log *log, const struct log_stop_row *row)
+{
+	struct line *line = &log->line;
+
+	line_reset(line);
+	if (row->count)
+		line_printf(line, "{\"event\":\"summary-count\",\"name\":\"stops: %s\",\"count\":%llu",
+			    row->name, (unsigned long long)row->count);
+	else
+		line_printf(line, "{\"event\":\"summary-time\",\"name\":\"%s\"", row->name);
+	if (row->ns)
+		put_number(line, "total_ns", row->ns);
+	line_puts(line, "}");
+	line_end(line);
+	output_line(&log->output, line);
+}
+
+static void put_summary_stops(struct log *log)
+{
+	struct log_stops stops;
+
+	stops_take(log, &stops);
+	for (unsigned int i = 0; i < stops.n; i++)
+		if (stops.row[i].count || stops.row[i].ns)
+			put_summary_stop(log, &stops.row[i]);
+	if (stops.gates)
+		put_summary_count(log, "stops by gates", stops.gates);
+}
+
 static void json_summary(struct log *log)
 {
 	const struct summary *s = &log->summary;
@@ -235,12 +265,7 @@ static void json_summary(struct log *log)
 	}
 	put_summary_count(log, "async", s->async);
 	put_summary_count(log, "rewrites", s->rewrites);
-	for (unsigned int i = 0; i < log->nr_counters; i++) {
-		char stops[64];
-
-		snprintf(stops, sizeof(stops), "stops: %s", log->counter_name[i]);
-		put_summary_count(log, stops, __atomic_load_n(&log->counter[i], __ATOMIC_RELAXED));
-	}
+	put_summary_stops(log);
 }
 
 const struct log_format_ops json_format = {

@@ -398,19 +398,26 @@ void log_give_up(struct log *log)
 	atomic_store(&log->output.given_up, true);
 }
 
-void log_set_counters(struct log *log, const uint64_t *counter, const char *const *name,
-		      unsigned int n)
+void log_set_stops(struct log *log, log_stops_fn *take, const void *context)
 {
-	log->counter = counter;
-	log->counter_name = name;
-	log->nr_counters = n < LOG_COUNTERS ? n : LOG_COUNTERS;
+	log->stops_context = context;
+	atomic_store(&log->take_stops, take);
 }
 
-void log_keep_counters(struct log *log)
+void stops_take(struct log *log, struct log_stops *stops)
 {
-	if (log->nr_counters)
-		memcpy(log->kept, log->counter, log->nr_counters * sizeof(log->kept[0]));
-	log->counter = log->kept;
+	log_stops_fn *take = atomic_load(&log->take_stops);
+
+	if (take)
+		take(log->stops_context, stops);
+	else
+		*stops = log->kept_stops;
+}
+
+void log_keep_stops(struct log *log)
+{
+	stops_take(log, &log->kept_stops);
+	atomic_store(&log->take_stops, NULL);
 }
 
 void log_flush(struct log *log)

@@ -22,6 +22,7 @@
  *	inject.c	--inject
  *	qualifier.c	every other -e
  *	summary.c	-c, -C, -S
+ *	stops.c		why the guest stopped, and for how long
  *	writer.c	the thread and the ring between it and the guest
  *	output.c	-o, -A, standard error; the buffer
  *	line.c		a line being built: escapes, colours
@@ -32,6 +33,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "guest/event.h"
 
@@ -224,13 +226,24 @@ void log_note_gate(struct log *log, uint64_t ns, unsigned int vector, uint64_t g
 /* See struct log_wants.  A NULL log wants nothing. */
 struct log_wants log_wants(const struct log *log);
 
-/* Counters of somebody else's that the summary has at its end; they may count on
- * in another thread.  log_keep_counters(): they will not be there any more, the
- * values of now stay. */
-#define LOG_COUNTERS 16u
-void log_set_counters(struct log *log, const uint64_t *counter, const char *const *name,
-		      unsigned int n);
-void log_keep_counters(struct log *log);
+/* Why the guest stopped and where its time went, as somebody else has counted it. */
+#define LOG_STOP_ROWS 16u
+struct log_stops {
+	unsigned int n;
+	struct log_stop_row {
+		const char *name;
+		uint64_t count;		/* 0: no cause of stops, time alone */
+		uint64_t ns;		/* all 0: nobody has measured */
+	} row[LOG_STOP_ROWS];
+	uint64_t gates;			/* of the stops: a jump, no trap */
+};
+
+/* Who knows them; the summary asks at its end, on any thread.  log_keep_stops(): they
+ * will not be there any more, the values of now stay. */
+typedef void log_stops_fn(const void *context, struct log_stops *stops);
+void log_set_stops(struct log *log, log_stops_fn *take, const void *context);
+void log_keep_stops(struct log *log);
+void log_print_stops(FILE *to, const struct log_stops *stops);
 
 /* Writes the table of -c to the log's output, whether or not it was asked for.
  * Not for a background log. */

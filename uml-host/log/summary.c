@@ -361,23 +361,6 @@ static void print_counts(const struct summary *s, struct line *line,
 	}
 }
 
-static void print_stops(const struct log *o, struct line *line,
-			summary_emit_fn *emit, void *arg)
-{
-	for (unsigned int i = 0; i < o->nr_counters; i++) {
-		/* The run loop goes on counting meanwhile. */
-		uint64_t count = __atomic_load_n(&o->counter[i], __ATOMIC_RELAXED);
-
-		if (!count)
-			continue;
-		line_reset(line);
-		line_printf(line, "%9llu stops: %s", (unsigned long long)count,
-			    o->counter_name[i]);
-		line_end(line);
-		emit(arg, line);
-	}
-}
-
 void summary_print(struct log *log, summary_emit_fn *emit, void *arg)
 {
 	const struct summary *s = &log->summary;
@@ -391,6 +374,7 @@ void summary_print(struct log *log, summary_emit_fn *emit, void *arg)
 		.options = o, .title = "trap", .rows = s->trap, .nr_rows = 256,
 		.name = trap_name,
 	};
+	struct log_stops stops;
 	bool color = line->color;
 
 	line->color = false;
@@ -402,6 +386,8 @@ void summary_print(struct log *log, summary_emit_fn *emit, void *arg)
 		break;
 	}
 	print_counts(s, line, emit, arg);
-	print_stops(log, line, emit, arg);
+	stops_take(log, &stops);
+	if (stops.n)
+		stops_print(line, &stops, emit, arg);
 	line->color = color;
 }
