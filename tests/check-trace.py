@@ -10,8 +10,8 @@ for e in events:
     assert isinstance(e["name"], str) and e["name"]
     assert isinstance(e["pid"], int) and isinstance(e["tid"], int)
     if e["ph"] == "M":
-        assert e["name"] in ("process_name", "thread_name")
-        assert isinstance(e["args"]["name"], str)
+        assert e["name"] in ("process_name", "process_labels", "thread_name")
+        assert isinstance(e["args"]["labels" if e["name"] == "process_labels" else "name"], str)
         continue
     assert isinstance(e["ts"], (int, float)) and e["ts"] >= 0
     if e["ph"] == "X":

@@ -160,7 +160,7 @@ Test(log_json, text_log_comes_back)
 	for (unsigned int i = 0; i < 3000; i++) {
 		struct guest_event e = any_event(), back = read_back(json_of(&e, any() & 1));
 		struct log_options o = any_text_options();
-		const struct log_header header = { 1, 1234 };
+		const struct log_header header = { .version = 1, .realtime_offset_ns = 1234 };
 		char want[16384];
 		struct log *log;
 
@@ -210,6 +210,8 @@ Test(log_json, reads_only_its_schema)
 		{ "{\"event\":\"end\",\"time_ns\":1,\"eip\":\"0x1\",\"cpl\":1}", "\"end\"" },
 		{ "{\"event\":\"header\"}", "\"version\"" },
 		{ "{\"event\":\"header\",\"version\":2,\"schema\":\"uml-host-log\",\"realtime_offset_ns\":0}", "version 2" },
+		{ "{\"event\":\"header\",\"version\":1,\"schema\":\"uml-host-log\",\"realtime_offset_ns\":0,\"isolation\":\"a\\nb\"}", "\"isolation\"" },
+		{ "{\"event\":\"header\",\"version\":1,\"schema\":\"uml-host-log\",\"realtime_offset_ns\":0,\"engine\":7}", "\"engine\"" },
 		{ "{\"event\":\"header\",\"version\":1,\"schema\":\"other\",\"realtime_offset_ns\":0}", "\"schema\"" },
 	};
 

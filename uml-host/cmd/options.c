@@ -206,22 +206,21 @@ static void set_stats_every(struct options *o, const char *v)
 	o->log.stats_every_ns = (uint64_t)(seconds * 1e9);
 }
 
+static const char *const engines[] = {
+	[ENGINE_PTRACE] = "ptrace", [ENGINE_DIRECT] = "direct",
+};
+static const char *const isolations[] = {
+	[ISOLATION_FULL] = "full", [ISOLATION_NONE] = "none",
+};
+
 static void set_engine(struct options *o, const char *v)
 {
-	static const char *const engines[] = {
-		[ENGINE_PTRACE] = "ptrace", [ENGINE_DIRECT] = "direct",
-	};
-
 	o->engine = (enum engine_kind)WORD("--engine", v, engines);
 }
 
 static void set_isolation(struct options *o, const char *v)
 {
-	static const char *const kinds[] = {
-		[ISOLATION_FULL] = "full", [ISOLATION_NONE] = "none",
-	};
-
-	o->isolation = (enum isolation)WORD("--isolation", v, kinds);
+	o->isolation = (enum isolation)WORD("--isolation", v, isolations);
 }
 
 static void set_simulate(struct options *o, const char *v)
@@ -609,6 +608,8 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 	if (o->isolation == ISOLATION_NONE && o->engine != ENGINE_DIRECT)
 		usage_error("--isolation=none is for --engine=direct");
 	o->log.trace = o->trace;
+	o->log.engine = engines[o->engine];
+	o->log.isolation = isolations[o->isolation];
 	argc -= optind;
 	argv += optind;
 	check_log(o);

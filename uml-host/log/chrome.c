@@ -174,9 +174,21 @@ static void name_track(struct log *log, const char *what, const char *name, enum
 	chrome_line(log);
 }
 
+/* What it ran on stands beside the name of the process. */
+static void label_process(struct log *log)
+{
+	if (!*log->engine)
+		return;
+	open_event(log, "M", "process_labels", TRACK_HCALLS);
+	line_printf(&log->line, ",\"args\":{\"labels\":\"engine=%s isolation=%s\"}}", log->engine,
+		    log->isolation);
+	chrome_line(log);
+}
+
 static void chrome_begin(struct log *log)
 {
 	name_track(log, "process_name", "guest", TRACK_HCALLS, true);
+	label_process(log);
 	name_track(log, "thread_name", "hypercalls", TRACK_HCALLS, false);
 	name_track(log, "thread_name", "traps", TRACK_TRAPS, false);
 	name_track(log, "thread_name", "interrupts", TRACK_IRQS, false);

@@ -240,6 +240,8 @@ struct log {
 
 	/* Events carry CLOCK_MONOTONIC; -t shows the wall clock of log_open(). */
 	int64_t wall_offset_ns;
+	char engine[LOG_WORD], isolation[LOG_WORD];	/* see struct log_header */
+	bool told_isolation;		/* text: its note is printed */
 	uint64_t origin_ns;		/* --clock=guest: its first instruction */
 	uint32_t last_depth, last_pages;/* the counters of --format=chrome */
 	uint64_t last_ns;		/* -r: the time of the line before */

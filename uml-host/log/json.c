@@ -176,8 +176,13 @@ static void json_begin(struct log *log)
 {
 	line_reset(&log->line);
 	line_printf(&log->line, "{\"event\":\"header\",\"schema\":\"uml-host-log\",\"version\":%d,"
-		    "\"realtime_offset_ns\":%lld}", LOG_JSON_VERSION,
+		    "\"realtime_offset_ns\":%lld", LOG_JSON_VERSION,
 		    (long long)log->wall_offset_ns);
+	if (*log->engine)
+		line_printf(&log->line, ",\"engine\":\"%s\"", log->engine);
+	if (*log->isolation)
+		line_printf(&log->line, ",\"isolation\":\"%s\"", log->isolation);
+	line_puts(&log->line, "}");
 	line_end(&log->line);
 	output_line(&log->output, &log->line);
 }

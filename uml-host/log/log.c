@@ -150,6 +150,8 @@ static void begin(struct log *log)
 void log_begin_as(struct log *log, const struct log_header *header)
 {
 	log->wall_offset_ns = header->realtime_offset_ns;
+	memcpy(log->engine, header->engine, sizeof(log->engine));
+	memcpy(log->isolation, header->isolation, sizeof(log->isolation));
 	begin(log);
 }
 
@@ -194,6 +196,9 @@ struct log *log_open(const struct log_options *options)
 	log->wall_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	log->clock_second = -1;
 
+	snprintf(log->engine, sizeof(log->engine), "%s", options->engine ? options->engine : "");
+	snprintf(log->isolation, sizeof(log->isolation), "%s",
+		 options->isolation ? options->isolation : "");
 	log->format = format_ops[options->format];
 	if (!options->foreign)
 		begin(log);

@@ -133,6 +133,7 @@ struct log_options {
 	int fd;			/* used if path is NULL; stays open */
 	bool append;		/* -A: keep what is in FILE */
 
+	const char *engine, *isolation;	/* words of the header; NULL: not known */
 	bool foreign;		/* of another time: log_begin_as() says which */
 	bool background;	/* format and write in another thread */
 	uint64_t stats_every_ns;/* --stats-every: a summary each time, 0: none */
@@ -183,9 +184,12 @@ struct log;
 
 /* The first line of JSON Lines. */
 #define LOG_JSON_VERSION 1
+#define LOG_WORD 16u
 struct log_header {
 	int version;
 	int64_t realtime_offset_ns;	/* wall clock less CLOCK_MONOTONIC */
+	/* What the guest ran on: words of small letters, "" if not known. */
+	char engine[LOG_WORD], isolation[LOG_WORD];
 };
 
 /* Opens a log.  Wrong filter: usage_error(); output not writable: die(). */

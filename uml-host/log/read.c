@@ -218,6 +218,21 @@ static void get_event(struct reader *r, struct guest_event *e)
 	}
 }
 
+/* A word of small letters, which may be missing. */
+static void get_header_word(struct reader *r, const char *key, char word[LOG_WORD])
+{
+	const json_t *value = json_object_get(r->object, key);
+	const char *text = json_string_value(value);
+
+	if (!value)
+		return;
+	if (!text || json_string_length(value) >= LOG_WORD ||
+	    strspn(text, "abcdefghijklmnopqrstuvwxyz") != json_string_length(value))
+		fail(r, "\"%s\" is not a word of small letters", key);
+	else
+		strcpy(word, text);
+}
+
 static void get_header(struct reader *r, struct log_header *header)
 {
 	const char *schema = json_string_value(json_object_get(r->object, "schema"));
@@ -232,6 +247,8 @@ static void get_header(struct reader *r, struct log_header *header)
 	if (!json_is_integer(offset))
 		fail(r, "\"realtime_offset_ns\" is not a number");
 	header->realtime_offset_ns = json_integer_value(offset);
+	get_header_word(r, "engine", header->engine);
+	get_header_word(r, "isolation", header->isolation);
 }
 
 static void get_stack(struct reader *r, struct log_stack *stack)

@@ -305,6 +305,21 @@ static void text_note(struct log *log, const struct guest_event *e)
 	line_color(&log->line, LINE_PLAIN);
 }
 
+/* In front of the first line: the one thing about a run that every reader of its
+ * log must know. */
+static void tell_isolation(struct log *log)
+{
+	if (log->told_isolation || strcmp(log->isolation, "none"))
+		return;
+	log->told_isolation = true;
+	line_reset(&log->line);
+	line_color(&log->line, LINE_NOTE);
+	line_puts(&log->line, "# isolation=none: guest programs can read and write their kernel's memory");
+	line_color(&log->line, LINE_PLAIN);
+	line_end(&log->line);
+	output_line(&log->output, &log->line);
+}
+
 static void text_event(struct log *log, const struct guest_event *e)
 {
 	static void (*const print[])(struct log *, const struct guest_event *) = {
@@ -321,6 +336,7 @@ static void text_event(struct log *log, const struct guest_event *e)
 		return;
 	if (e->kind == EVENT_END && log->hide_exit)
 		return;
+	tell_isolation(log);
 	if (e->kind == EVENT_NOTE)
 		line_reset(&log->line);
 	else
