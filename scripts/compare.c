@@ -5,41 +5,14 @@
  * Lines: "INIT", then "name microseconds", the median of some rounds each, "END".
  * Natively its argument is the file to read, as PID 1 it is the first disk.
  */
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "measure.h"
 
 #define ROUNDS 7
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-/* As an i386 program without a vDSO makes a system call. */
-static void system_call(void)
-{
-#ifdef __i386__
-	long result = SYS_getpid;
-
-	__asm__ volatile("int $0x80" : "+a"(result) : : "memory");
-#else
-	syscall(SYS_getpid);
-#endif
-}
 
 static double getpids(void)
 {
@@ -74,44 +47,6 @@ static double forks(int exec)
 
 static double fork_exit(void) { return forks(0); }
 static double fork_exec(void) { return forks(1); }
-
-static double faults(void)
-{
-	size_t pages = 1500, i;
-	char *m = mmap(NULL, pages * 4096, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	double start = now(), took;
-
-	for (i = 0; i < pages; i++)
-		m[i * 4096] = 1;
-	took = now() - start;
-	munmap(m, pages * 4096);
-	return took / (double)pages;
-}
-
-static double pipes(void)
-{
-	int to[2], from[2], i, n = 500;
-	double start, took;
-	char c = 0;
-
-	if (pipe(to) || pipe(from))
-		return -1;
-	if (fork() == 0) {
-		for (i = 0; i < n; i++)
-			if (read(to[0], &c, 1) != 1 || write(from[1], &c, 1) != 1)
-				_exit(1);
-		_exit(0);
-	}
-	start = now();
-	for (i = 0; i < n; i++)
-		if (write(to[1], &c, 1) != 1 || read(from[0], &c, 1) != 1)
-			return -1;
-	took = now() - start;
-	wait(NULL);
-	close(to[0]); close(to[1]); close(from[0]); close(from[1]);
-	return took / n;
-}
 
 static const char *disk;
 
@@ -170,6 +105,18 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The median of some rounds, on a line. */
+static void measure(const char *name, double (*run)(void))
+{
+	double took[ROUNDS];
+	size_t r;
+
+	for (r = 0; r < ROUNDS; r++)
+		took[r] = run();
+	qsort(took, ROUNDS, sizeof(took[0]), compare);
+	printf("%s %.2f\n", name, took[ROUNDS / 2]);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -180,32 +127,14 @@ int main(int argc, char **argv)
 		{ "anonymous-fault", faults }, { "pipe", pipes }, { "block-read", block_read },
 		{ "computation", computation },
 	};
-	double took[ROUNDS];
-	size_t i, r;
-	int console;
+	size_t i;
 
 	if (argc > 1 && strcmp(argv[1], "nothing") == 0)
 		return 0;
-	/* Not natively: there stdout is where it belongs. */
-	console = getpid() == 1 ? open("/dev/console", O_RDWR) : -1;
-	if (console >= 0) {
-		dup2(console, 0);
-		dup2(console, 1);
-		dup2(console, 2);
-	}
+	open_console();
 	disk = getpid() != 1 ? argv[1] : first_disk();
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("INIT\n");
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		for (r = 0; r < ROUNDS; r++)
-			took[r] = all[i].run();
-		qsort(took, ROUNDS, sizeof(took[0]), compare);
-		printf("%s %.2f\n", all[i].name, took[ROUNDS / 2]);
-	}
-	printf("END\n");
-	fflush(stdout);
-	/* Only as PID 1; elsewhere (natively) it just ends. */
-	if (getpid() == 1)
-		reboot(RB_POWER_OFF);
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		measure(all[i].name, all[i].run);
+	finish();
 	return 0;
 }
