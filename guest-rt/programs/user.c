@@ -42,6 +42,9 @@ USER_CODE(read_low, "mov 0x228, %eax; int $0x80");
 USER_CODE(write_low, "movl $1, 0x0; int $0x80");
 USER_CODE(read_window, "mov 0xffe00228, %eax; int $0x80");
 USER_CODE(read_top, "mov 0xfffff000, %eax; int $0x80");
+USER_CODE(read_gates, "mov 0xffe20000, %eax; int $0x80");
+USER_CODE(write_gates, "movl $1, 0xffe20000; int $0x80");
+USER_CODE(call_gate, "mov $0xffe20000, %eax; call *%eax; int $0x80");
 USER_CODE(hlt, "hlt");
 USER_CODE(cli, "cli");
 USER_CODE(in, "in $0x64, %al");
@@ -95,6 +98,9 @@ static const struct row rows[] = {
 	ROW(write_low, "writes address 0", 14, PF_P | PF_W | PF_U, 0),
 	ROW(read_window, "reads the host's window", 14, PF_U, 0xffe00228),
 	ROW(read_top, "reads the top of memory", 14, PF_U, 0xfffff000),
+	ROW(read_gates, "reads the host's gates", 14, PF_U, 0xffe20000),
+	ROW(write_gates, "writes them", 14, PF_W | PF_U, 0xffe20000),
+	ROW(call_gate, "calls one", 14, PF_U, 0xffe20000),
 	ROW(hlt, "hlt", 13, 0, 0), ROW(cli, "cli", 13, 0, 0), ROW(in, "in", 13, 0, 0),
 	ROW(rdmsr, "rdmsr", 13, 0, 0), ROW(cr3, "mov %cr3", 13, 0, 0),
 	ROW(iret, "iret into the kernel", 13, 0x60, 0),
