@@ -390,10 +390,20 @@ Test(engine_rewrite, tails_are_no_ret)
 		}
 }
 
+/* Where too little is known of what stands before, it is none. */
 Test(engine_rewrite, no_holes_at_the_edges)
 {
 	size_t at, n;
 
+	/* Code that begins with the C3 or soon has it: of which instruction, nobody knows. */
+	for (at = 0; at < 80; at++) {
+		memset(code, 0x90, sizeof(code));
+		code[at] = 0xc3;
+		n = (at + 16) & ~(size_t)15;
+		n = n < at + 6 ? n + 16 : n;
+		cr_assert_eq(rewrite_find_hole(code, n, CODE_VA, CODE_VA + 40), at < 32 ? n : at + 1,
+			     "at %zu", at);
+	}
 	/* Cut off anywhere: read no further, find nothing that ends elsewhere. */
 	for (n = 0; n <= 200; n++) {
 		uint8_t *copy = malloc(n ? n : 1);

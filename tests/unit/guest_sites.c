@@ -256,6 +256,21 @@ Test(guest_sites, stays_an_int)
 	}
 }
 
+/* The page before is not there, and with it the beginning of what ends in C3. */
+Test(guest_sites, a_tail_without_its_head)
+{
+	static const char code[] = "\xc3\x8d\xbc\x27\0\0\0\0\x8d\xb4\x26\0\0\0\0\x90\xcd\x1f\xc3";
+	struct guest *g = with_code(0, code, sizeof(code) - 1);
+
+	fixture_ram(g)[CODE - 1] = 0x89;	/* mov %eax,%ebx */
+	g->cpu.v.regs.eip = CODE + 16;
+	g->cpu.v.regs.eax = LHCALL_FLUSH_ASYNC;
+	stop(g, VECTOR_GP, 0xfa, "\xcd\x1f", 2);
+	cr_assert_eq(g->cpu.v.regs.eip, CODE + 18);
+	cr_assert_eq(memcmp(fixture_ram(g) + CODE, code, sizeof(code) - 1), 0);
+	fixture_free(g);
+}
+
 /* As many as can be told apart; and a count that somebody has written is no index. */
 Test(guest_sites, holes_are_counted)
 {

@@ -22,6 +22,7 @@
 #define CALL 0xe8
 #define CALL_INSN_BYTES 5
 #define SHORT_JUMP_BYTES 2
+#define CONTEXT 32u	/* bytes before a RET, at least, to tell that it is one */
 
 static bool is_selector(const struct rewrite_site *site)
 {
@@ -245,7 +246,7 @@ size_t rewrite_find_hole(const uint8_t *code, size_t n, uint32_t va, uint32_t fr
 {
 	size_t at, bytes;
 
-	for (at = 1; at + REWRITE_HOLE_BYTES <= n; at++) {
+	for (at = CONTEXT + 1; at + REWRITE_HOLE_BYTES <= n; at++) {
 		int32_t distance = (int32_t)(va + (uint32_t)at - (from + SHORT_JUMP_BYTES));
 
 		if (code[at - 1] != RET || distance < -128 || distance > 127)
