@@ -365,7 +365,7 @@ bool insn_wrote(const struct insn *i, const struct engine_regs *r, uint32_t base
 	       !(i->memory && within(address, insn_offset(i, r) + base, 8));
 }
 
-bool insn_boundary(const uint8_t *bytes, size_t n, size_t at)
+bool insn_boundary(const uint8_t *bytes, size_t n, size_t at, size_t odds)
 {
 	/* x86 streams synchronise after a few instructions, so nearly every
 	 * start before real code meets its boundaries, while in data most
@@ -383,5 +383,5 @@ bool insn_boundary(const uint8_t *bytes, size_t n, size_t at)
 		else
 			misses++;
 	}
-	return hits >= misses;
+	return hits >= odds * misses;
 }

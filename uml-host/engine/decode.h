@@ -62,7 +62,8 @@ bool insn_wrote(const struct insn *insn, const struct engine_regs *regs, uint32_
 		uint32_t address);
 
 /* Is there an instruction boundary at bytes[at], judged by decoding from
- * several places before it?  For finding code patterns that are not data. */
-bool insn_boundary(const uint8_t *bytes, size_t n, size_t at);
+ * several places before it, of which that many times more must meet it than pass it
+ * by?  For finding code patterns that are not data. */
+bool insn_boundary(const uint8_t *bytes, size_t n, size_t at, size_t odds);
 
 #endif

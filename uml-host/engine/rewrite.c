@@ -242,6 +242,12 @@ static size_t padding_bytes(const uint8_t *code, size_t n)
 	return at;
 }
 
+/* Of whose displacement C3 might be a part. */
+static bool is_short_branch(uint8_t opcode)
+{
+	return opcode == 0xeb || (opcode & 0xf0) == 0x70 || (opcode & 0xfc) == 0xe0;
+}
+
 size_t rewrite_find_hole(const uint8_t *code, size_t n, uint32_t va, uint32_t from)
 {
 	size_t at, bytes;
@@ -249,13 +255,13 @@ size_t rewrite_find_hole(const uint8_t *code, size_t n, uint32_t va, uint32_t fr
 	for (at = CONTEXT + 1; at + REWRITE_HOLE_BYTES <= n; at++) {
 		int32_t distance = (int32_t)(va + (uint32_t)at - (from + SHORT_JUMP_BYTES));
 
-		if (code[at - 1] != RET || distance < -128 || distance > 127)
+		if (code[at - 1] != RET || is_short_branch(code[at - 2]) || distance < -128 || distance > 127)
 			continue;
 		bytes = padding_bytes(code + at, n - at);
 		/* It ends where something begins that is aligned; and the RET is
 		 * one, not the tail of something that runs on. */
 		if (bytes >= REWRITE_HOLE_BYTES && (va + at + bytes) % 16 == 0 &&
-		    insn_boundary(code, n, at - 1))
+		    insn_boundary(code, n, at - 1, 2))
 			return at;
 	}
 	return n;
@@ -272,7 +278,7 @@ size_t rewrite_find_vmcall(const uint8_t *code, size_t n, size_t at)
 {
 	for (; at + REWRITE_BYTES <= n; at++)
 		if (code[at] == rewrite_table[REWRITE_VMCALL].from[0] &&
-		    rewrite_is_vmcall(code + at, n - at) && insn_boundary(code, n, at))
+		    rewrite_is_vmcall(code + at, n - at) && insn_boundary(code, n, at, 1))
 			return at;
 	return n;
 }
