@@ -182,7 +182,7 @@ static void work(void)
 {
 	int i;
 
-	for (i = 0; i < 15; i++) {
+	for (i = 0; i < 5; i++) {
 		getpids();
 		forks();
 		faults();
