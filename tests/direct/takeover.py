@@ -18,12 +18,16 @@ import time
 
 UML_HOST, GUESTS, RUNS = sys.argv[1], sys.argv[2], int(sys.argv[3])
 ATTACKS = sys.argv[4:] or ["calls", "scribble", "monitor", "map", "views", "early", "bell", "end"]
+OTHERS = os.environ.get("TAKEOVER_OTHERS", UML_HOST)	# who runs the other guests
 FIRST = int(os.environ.get("TAKEOVER_SEED", "1"))
 VERBOSE = os.environ.get("TAKEOVER_VERBOSE")
 TIMEOUT = float(os.environ.get("TAKEOVER_TIMEOUT", "0.5"))	# --timeout, seconds
 PATIENCE = 15		# until it must be over
 MEMORY = 16		# of the guest, MiB
 MOST = 64		# beside that, of the supervisor
+with open(UML_HOST, "rb") as program:
+    if b"__asan_init" in program.read():
+        MOST = 4096
 # Status 1: the host could not do something, and which.
 HOST = re.compile(r"uml-host: (the host has no memory left for the guest"
                   r"|cannot map guest memory in the guest's process|cannot set a timer"
@@ -86,6 +90,8 @@ def judge(status, out, err, peak):
         wrong.append("status %d, and no reason" % status)
     if re.search(r"[^\n -~]", err):
         wrong.append("unprintable: %r" % err[:200])
+    # Of a build with sanitizers.
+    wrong += re.findall("runtime error.*|.*Sanitizer.*", err)
     if len(err.split("\n")) > 10:
         wrong.append("%d lines of messages" % len(err.split("\n")))
     for line in out.split("\n"):
@@ -158,7 +164,7 @@ def main():
         for engine in "direct", "ptrace":
             with open(os.path.join(top, "log-" + engine), "w") as log:
                 others[engine] = subprocess.Popen(
-                    [UML_HOST, "run", "--engine=" + engine, os.path.join(GUESTS, "forever.elf"),
+                    [OTHERS, "run", "--engine=" + engine, os.path.join(GUESTS, "forever.elf"),
                      "programs"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         world.before = world.look()
         known = [p.pid for p in others.values()]
@@ -200,7 +206,13 @@ def main():
                 print("! the other guest stands still, on", engine)
                 failed = True
             p.terminate()
-            p.wait()
+            try:
+                p.wait(10)
+            except subprocess.TimeoutExpired:
+                print("! the other guest does not end, on", engine)
+                failed = True
+                p.kill()
+                p.wait()
             with open(log) as f:
                 odd = set(f.read().split("\n")[1:-1]) - {"a hundred programs"}
             if odd - {""}:
