@@ -80,7 +80,7 @@ static void unmap_frame(struct guest *g, uint32_t frame, bool writable_only)
 			    (writable_only && !(space_word_prot(word) & SPACE_WRITE)))
 				continue;
 			space_unmap(s, page, 1);
-			g->mm.taken |= 1u << i / 2;
+			g->mm.taken |= 1ull << i / 2;
 		}
 	}
 }

@@ -43,7 +43,7 @@
 #define PTE_PSE 0x80u
 #define PTE_TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
-#define GUEST_TABLES 32u	/* page tables whose shadows are kept */
+#define GUEST_TABLES 64u	/* page tables whose shadows are kept */
 #define GUEST_SPACES (2 * GUEST_TABLES)	/* a kernel and a user view each */
 
 /* Which host address spaces show the guest's tables. */
@@ -120,7 +120,7 @@ struct guest_mm {
 	uint32_t random;	/* the last choice of one to give up */
 	/* Bit n: table n's user view has lost something that its process, if it
 	 * has one, may still have. */
-	uint32_t taken;
+	uint64_t taken;
 	struct {
 		bool used;
 		bool stale;	/* compare with the guest's tables before use */

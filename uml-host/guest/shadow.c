@@ -112,7 +112,7 @@ static bool needs_no_table(const struct guest *g, uint32_t page)
 static void note_taken(struct guest *g, unsigned int table, unsigned int cpl)
 {
 	if (cpl == CPL_USER)
-		g->mm.taken |= 1u << table;
+		g->mm.taken |= 1ull << table;
 }
 
 static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
@@ -166,7 +166,7 @@ void guest_drop_shadows(struct guest *g)
 	for (i = 0; i < GUEST_SPACES; i++)
 		if (g->space[i].mapped)
 			space_clear(&g->space[i]);
-	g->mm.taken = ~0u;
+	g->mm.taken = ~0ull;
 }
 
 static uint32_t kernel_page(const struct guest *g)

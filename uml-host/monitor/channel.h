@@ -29,7 +29,7 @@
  * user views follow it.  Behind the guest's state lies its memory, as in the
  * supervisor. */
 #define MONITOR_CHANNEL 0x0f0000000000ull
-#define MONITOR_CHANNEL_BYTES (4ull << 20)
+#define MONITOR_CHANNEL_BYTES (8ull << 20)
 #define MONITOR_VIEWS (MONITOR_CHANNEL + MONITOR_CHANNEL_BYTES)
 #define MONITOR_VIEWS_BYTES (GUEST_TABLES * VIEW_SLICE_BYTES)
 #define MONITOR_SHARED_BYTES (MONITOR_CHANNEL_BYTES + MONITOR_VIEWS_BYTES)

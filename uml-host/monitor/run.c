@@ -205,7 +205,7 @@ static void arm_timer(void)
 static void take_from_views(struct guest *g)
 {
 	while (g->mm.taken) {
-		unsigned int view = (unsigned int)__builtin_ctz(g->mm.taken), space = 2 * view + 1;
+		unsigned int view = (unsigned int)__builtin_ctzll(g->mm.taken), space = 2 * view + 1;
 
 		g->mm.taken &= g->mm.taken - 1;
 		if (view_exists(view))

@@ -27,9 +27,9 @@
  * asleep we would be woken for it. */
 #define YIELD_NS 1000000ull
 
-static uint32_t started;	/* bit n: view n has a process */
-static uint32_t doubted;	/* bit n: its mapper said, by the page, that it had failed */
-_Static_assert(GUEST_TABLES == 32, "a bit each");
+static uint64_t started;	/* bit n: view n has a process */
+static uint64_t doubted;	/* bit n: its mapper said, by the page, that it had failed */
+_Static_assert(GUEST_TABLES == 64, "a bit each");
 
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
@@ -74,7 +74,7 @@ static void give_up(unsigned int view)
 {
 	channel()->address = view;
 	monitor_request(CHANNEL_END_VIEW);
-	started &= ~(1u << view);
+	started &= ~(1ull << view);
 }
 
 /* One word of a mapper, or false: none came in time, or nobody is there to say one. */
@@ -152,7 +152,7 @@ void view_ready(struct guest *g, unsigned int view)
 		return;
 	c->address = view;
 	monitor_request(CHANNEL_VIEW);
-	started |= 1u << view;
+	started |= 1ull << view;
 	/* It is empty, and so is its LDT. */
 	space_clear(s);
 	for (index = 0; index < SPACE_LDT_ENTRIES; index++)
@@ -355,7 +355,7 @@ static bool start_with(struct space *s, unsigned int view)
 	    s->nr_ops + SPACE_LDT_ENTRIES > VIEW_MAX_OPS) {
 		if (view_update(s, view))
 			monitor_end(MONITOR_END_MAPPING);
-		doubted &= ~(1u << view);
+		doubted &= ~(1ull << view);
 	} else {
 		calls_update(s, &there);
 	}
@@ -378,7 +378,7 @@ void view_run(struct guest *g, unsigned int view, uint64_t deadline)
 			wait_for_stop(p, view, deadline);
 		/* Once more, and to be told by other means. */
 		if (pass_turn(p, VIEW_TURN_FAILED, VIEW_TURN_MONITOR)) {
-			doubted |= 1u << view;
+			doubted |= 1ull << view;
 			space_clear(&g->space[v->space]);
 			return;
 		}
