@@ -41,6 +41,7 @@
 #define PTE_A 0x20u
 #define PTE_D 0x40u
 #define PTE_PSE 0x80u
+#define PTE_FRAME_MASK 0x000ffffffffff000ull
 #define PTE_TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
 #define GUEST_TABLES 64u	/* page tables whose shadows are kept */
@@ -445,6 +446,9 @@ struct guest_pte {
 struct guest_pte guest_walk(struct guest *g, uint32_t cr3, gva_t va);
 /* The same for the host's own purposes: illegal entries are not present. */
 struct guest_pte guest_walk_quiet(struct guest *g, uint32_t cr3, gva_t va);
+/* The last-level table that serves `va`, a page of entries, and what the levels above
+ * allow.  NULL: none, or not one that could be read so. */
+const void *guest_last_table(struct guest *g, uint32_t cr3, gva_t va, bool *rw, bool *us);
 uint32_t pte_frame(const struct guest *g, uint64_t pte);	/* UINT32_MAX: beyond */
 uint64_t read_pte(struct guest *g, gpa_t address);
 /* A PTE that may be walked or set: kills and returns false if it may not. */

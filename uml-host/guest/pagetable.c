@@ -13,7 +13,6 @@
 #define TWO_LEVEL_ENTRIES 1024u
 #define PAE_ENTRIES 512u
 #define PAE_TOP_ENTRIES 4u
-#define FRAME_MASK 0x000ffffffffff000ull
 
 uint32_t pte_bytes(const struct guest *g)
 {
@@ -30,7 +29,7 @@ uint64_t read_pte(struct guest *g, gpa_t address)
 
 uint32_t pte_frame(const struct guest *g, uint64_t pte)
 {
-	uint64_t frame = (pte & FRAME_MASK) >> GUEST_PAGE_SHIFT;
+	uint64_t frame = (pte & PTE_FRAME_MASK) >> GUEST_PAGE_SHIFT;
 
 	return frame < g->limit_pages ? (uint32_t)frame : UINT32_MAX;
 }
@@ -38,7 +37,7 @@ uint32_t pte_frame(const struct guest *g, uint64_t pte)
 /* Frames right behind memory are device registers (ABI 8.6). */
 static bool is_mmio(const struct guest *g, uint64_t pte)
 {
-	uint64_t frame = (pte & FRAME_MASK) >> GUEST_PAGE_SHIFT;
+	uint64_t frame = (pte & PTE_FRAME_MASK) >> GUEST_PAGE_SHIFT;
 
 	return frame >= g->limit_pages && frame - g->limit_pages < g->mmio_pages;
 }
@@ -158,6 +157,15 @@ static const char *walk(struct guest *g, uint32_t cr3, uint32_t va, struct guest
 	pte->rw = pte->rw && (pte->value & PTE_RW);
 	pte->us = pte->us && (pte->value & PTE_US);
 	return fault;
+}
+
+const void *guest_last_table(struct guest *g, uint32_t cr3, gva_t va, bool *rw, bool *us)
+{
+	gpa_t page;
+
+	if (g->mm.mode != MM_TABLES || upper_levels(g, cr3, va.v, &page, rw, us) || !page.v)
+		return NULL;
+	return guest_bytes(g, page, GUEST_PAGE_SIZE);
 }
 
 struct guest_pte guest_walk(struct guest *g, uint32_t cr3, gva_t va)

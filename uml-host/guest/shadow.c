@@ -131,11 +131,48 @@ static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
 	}
 }
 
+/* One last-level table of the guest, to look at many entries. */
+struct last_table {
+	const void *entries;	/* NULL: look at each page by itself */
+	bool rw, us, pae;
+};
+
+static struct last_table last_table(struct guest *g, unsigned int table, uint32_t page)
+{
+	struct last_table t = { .pae = g->mm.pae };
+
+	t.entries = guest_last_table(g, g->mm.table[table].cr3, gva(page << GUEST_PAGE_SHIFT),
+				     &t.rw, &t.us);
+	return t;
+}
+
+/* Is the entry of `page` plainly what the word was made of?  False: perhaps not. */
+static bool is_unchanged(const struct last_table *t, uint32_t page, uint32_t word,
+			 unsigned int cpl)
+{
+	uint64_t wanted = PTE_P | PTE_A | (cpl == CPL_USER ? PTE_US : 0);
+	uint64_t entry;
+
+	if (!t->entries || (cpl == CPL_USER && !t->us))
+		return false;
+	if (space_word_prot(word) & SPACE_WRITE) {
+		wanted |= PTE_RW | PTE_D;
+		if (!t->rw)
+			return false;
+	}
+	entry = t->pae ? ((const uint64_t *)t->entries)[page & 511] :
+			 ((const uint32_t *)t->entries)[page & 1023];
+	return (entry & (wanted | PTE_PSE)) == wanted &&
+	       (entry & PTE_FRAME_MASK) >> GUEST_PAGE_SHIFT == space_word_frame(word);
+}
+
 /* Drops from both views of a table what its entries no longer say. */
 static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t end)
 {
 	static const unsigned int cpls[2] = { CPL_KERNEL, CPL_USER };
-	uint32_t page;
+	const uint32_t per_table = g->mm.pae ? 512 : 1024;
+	struct last_table t = { 0 };
+	uint32_t page, word;
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
@@ -154,7 +191,11 @@ static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t
 				page |= SPACE_SLOT_PAGES - 1;
 				continue;
 			}
-			resync_page(g, table, cpls[i], page);
+			if (page == first || page % per_table == 0)
+				t = last_table(g, table, page);
+			word = space_word(view, page);
+			if (word && !is_unchanged(&t, page, word, cpls[i]))
+				resync_page(g, table, cpls[i], page);
 		}
 	}
 }
