@@ -499,6 +499,12 @@ static void window(void)
 	leave_by(other_stack + 900, EFLAGS_IF, 0);
 	irq_disable();
 	CHECK(ticks == before + 1);
+	/* Stepping through it as well. */
+	make_pending();
+	before = ticks;
+	leave_by(other_stack + 900, EFLAGS_IF, TF);
+	irq_disable();
+	CHECK(ticks == before + 1 && tick_eip == (uint32_t)sites_landed);
 	printf("an interrupt that waits comes right behind the window\n");
 }
 
