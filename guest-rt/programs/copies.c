@@ -18,7 +18,7 @@
 #define FIXED 2u
 
 /* Pages of USER_BASE on. */
-enum { CODE, STACK, ALIAS, KERNEL_ALIAS, ELSEWHERE, SECOND, MANY };
+enum { CODE, NEXT, ALIAS, KERNEL_ALIAS, ELSEWHERE, SECOND, STACK, MANY };
 #define AT(page) (USER_BASE + (page) * 4096u)
 #define STACK_TOP (AT(STACK) + 0x1000)
 
@@ -36,16 +36,27 @@ static void map(unsigned int page, const uint8_t *frame, uint32_t flags)
 }
 
 /* Until something other than a system call ends it. */
-static void go(unsigned int page, uint32_t vector)
+static void go_at(uint32_t eip, uint32_t vector)
 {
 	calls = 0;
 	memset(&end, 0, sizeof(end));
-	user_run(AT(page), STACK_TOP, &end);
+	user_run(eip, STACK_TOP, &end);
 	if (end.vector != vector)
 		guest_panic("a program ended by %u at 0x%x, error 0x%x, cr2 0x%x, not by %u",
 			    (unsigned int)end.vector, (unsigned int)end.frame.eip,
 			    (unsigned int)end.error, (unsigned int)end.cr2,
 			    (unsigned int)vector);
+}
+
+static void go(unsigned int page, uint32_t vector)
+{
+	go_at(AT(page), vector);
+}
+
+static void make_other(void)
+{
+	memcpy(&other, tables, sizeof(other));
+	other.top[USER_BASE >> 22] = guest_pa(other.user) | 0x67;
 }
 
 static void with(user_handler *on_call)
@@ -64,8 +75,6 @@ static bool only_counts(struct trap_frame *t)
 	calls++;
 	return true;
 }
-
-/* --- the frame stays ------------------------------------------------------------------- */
 
 USER_CODE(often,
 	"mov $100, %ecx; 1: mov $0x1234, %eax; stc; int $0x80; jnc 2f; nop; int $0x80; inc %edx\n"
@@ -105,8 +114,6 @@ static void frame_stays(void)
 	CHECK(calls == 300);
 	printf("a frame stays what it is\n");
 }
-
-/* --- is there one? ----------------------------------------------------------------------- */
 
 /* Calls, then looks at the instruction it has called by. */
 USER_CODE(looks,
@@ -180,7 +187,6 @@ static void kernel_writes(void)
 	printf("the kernel writes: an immediate, a breakpoint\n");
 }
 
-/* In one page: a word that is read, code that calls. */
 USER_CODE(word,
 	"call 1f; 1: pop %esi; 2: mov (word_word - 1b)(%esi), %ebx; int $0x80\n"
 	"nop; int $0x80; cmp $200, %ebx; jb 2b; int3; .balign 4; word_word: .long 0");
@@ -207,7 +213,6 @@ static void kernel_writes_data(void)
 	printf("the kernel writes: data in the page\n");
 }
 
-USER_CODE(first, "1: int $0x80; jmp 1b");
 USER_CODE(second, "1: mov $7, %ebx; int $0x80; nop; mov $8, %ebx; int $0x80; int3");
 
 static bool replaces_page(struct trap_frame *t)
@@ -230,7 +235,7 @@ static void kernel_replaces(void)
 	map(CODE, frames[0], CLEAN);
 	with(replaces_page);
 	for (i = 0; i < 20; i++) {
-		user_load(frames[0], first_start, first_end);
+		user_load(frames[0], imm_start, imm_end);
 		go(CODE, 3);
 		CHECK(calls == 12);
 	}
@@ -273,8 +278,6 @@ static void kernel_writes_on_tick(void)
 	printf("the kernel writes: under a program that makes no calls\n");
 }
 
-/* --- int $0x81 ------------------------------------------------------------------------------ */
-
 USER_CODE(real, "int $0x80; int $0x80; int $0x80; 1: int $0x81; nop; real_after:");
 
 static void expect_gp(uint32_t flags)
@@ -296,7 +299,6 @@ static void other_vector(void)
 {
 	user_load(frames[0], real_start, real_end);
 	with(only_counts);
-	expect_gp(CLEAN);
 	expect_gp(CLEAN);
 	expect_gp(PTE_USER);
 	/* With a gate it is an interrupt of its own. */
@@ -422,7 +424,6 @@ static void writable(void)
 	go(CODE, 3);
 	user_load(frames[0], own_start, own_end);
 	map(CODE, frames[0], CLEAN);
-	with(only_counts);
 	go(CODE, 14);		/* it may not */
 	user_load(frames[0], own_start, own_end);
 	map(CODE, frames[0], PTE_USER);
@@ -431,8 +432,6 @@ static void writable(void)
 	CHECK(calls == 400);
 	printf("writable pages, and such as were\n");
 }
-
-/* --- frames used again -------------------------------------------------------------------------- */
 
 static bool wants_page(struct trap_frame *t)
 {
@@ -480,8 +479,6 @@ static void used_again(void)
 	printf("frames used again\n");
 }
 
-/* --- the end of a page ---------------------------------------------------------------------------- */
-
 static void page_end(unsigned int back)
 {
 	unsigned int i;
@@ -496,13 +493,11 @@ static void page_end(unsigned int back)
 		frames[at / 4096][at % 4096] = code[i];
 	}
 	map(CODE, frames[0], CLEAN);
-	map(CODE + 1, frames[1], CLEAN);
+	map(NEXT, frames[1], CLEAN);
 	for (i = 0; i < 6; i++) {
-		memset(&end, 0, sizeof(end));
-		calls = 0;
-		user_run(AT(CODE) + 4096 - back - 5, STACK_TOP + 0x5000, &end);
-		CHECK(end.vector == 3 && calls == 1 && end.frame.ebx == 7);
-		CHECK(end.frame.eip == AT(CODE) + 4096 - back + 3);
+		go_at(AT(NEXT) - back - 5, 3);
+		CHECK(calls == 1 && end.frame.ebx == 7);
+		CHECK(end.frame.eip == AT(NEXT) - back + 3);
 		CHECK(frames[(4096 - back) / 4096][(4096 - back) % 4096] == 0xcd);
 		CHECK(frames[(4097 - back) / 4096][(4097 - back) % 4096] == 0x80);
 		/* Either page changes. */
@@ -513,21 +508,39 @@ static void page_end(unsigned int back)
 	}
 }
 
+/* What stands in no copy of its page does not end up in another's either. */
+static void over_two_copies(void)
+{
+	unsigned int i;
+
+	memset(frames[0], 0x90, 4096);
+	memset(frames[1], 0xcc, 4096);
+	frames[0][0] = frames[0][4095] = 0xcd;
+	frames[0][1] = frames[1][0] = 0x80;
+	user_load(frames[2], looks_start, looks_end);
+	map(CODE, frames[0], CLEAN);
+	map(NEXT, frames[1], CLEAN);
+	map(ALIAS, frames[2], CLEAN);
+	for (i = 0; i < 3; i++) {
+		go(CODE, 3);
+		CHECK(calls == 2);
+		go(ALIAS, 3);
+		CHECK(calls == 5);
+	}
+	map(ALIAS, NULL, 0);
+}
+
 static void over_pages(void)
 {
 	unsigned int back;
 
-	/* The stack is out of the way. */
-	map(STACK + 5, stack_frame, PTE_USER);
 	with(only_counts);
 	for (back = 0; back < 4; back++)
 		page_end(back);
-	map(STACK + 5, NULL, 0);
-	map(STACK, stack_frame, PTE_USER);
+	over_two_copies();
+	map(NEXT, NULL, 0);
 	printf("calls at the end of a page and over it\n");
 }
-
-/* --- more than there can be --------------------------------------------------------------------------- */
 
 /* mov $id, %ebx; int $0x80; and on to the next page, or int3. */
 static void fill_many(uint32_t first_id)
@@ -558,6 +571,8 @@ static void many_pages(void)
 {
 	unsigned int i, round;
 
+	/* Those are all there are. */
+	memset(frames, 0, sizeof(frames));
 	fill_many(0);
 	for (i = 0; i < PAGES; i++)
 		map(MANY + i, many[i], CLEAN);
@@ -571,14 +586,9 @@ static void many_pages(void)
 		for (i = 0; i < PAGES; i++)
 			CHECK(many[i][5] == 0xcd && many[i][6] == 0x80);
 	}
-	for (i = 0; i < PAGES; i++)
-		map(MANY + i, NULL, 0);
 	printf("calls in %u pages\n", PAGES);
 }
 
-/* --- two tables ---------------------------------------------------------------------------------------- */
-
-/* Calls with a number of its own, and then with one it has written. */
 USER_CODE(cow,
 	"call 1f; 1: pop %esi; mov $20, %ecx\n"
 	"2: .byte 0xbb; cow_imm: .long 1; int $0x80; loop 2b\n"
@@ -628,9 +638,7 @@ static void two_tables(void)
 {
 	unsigned int round;
 
-	memcpy(&other, tables, sizeof(other));
-	other.top[USER_BASE >> 22] = guest_pa(other.user) | 0x67;
-	other.top[0] = guest_pa(other.low) | 0x63;
+	make_other();
 	with(sums);
 	user_set_handler(14, on_write_fault);
 	writers = &other;
@@ -686,8 +694,6 @@ static void two_tables(void)
 	printf("two tables, copy on write\n");
 }
 
-/* --- single steps ------------------------------------------------------------------------------------------ */
-
 static unsigned int steps;
 
 static bool on_step(struct trap_frame *t)
@@ -712,8 +718,6 @@ static void stepping(void)
 	printf("single steps: as many calls\n");
 }
 
-/* --- a device writes ------------------------------------------------------------------------------------------ */
-
 static struct virtio_device block;
 
 static void transfer(uint32_t type, uint32_t sector, const uint8_t *frame)
@@ -723,7 +727,7 @@ static void transfer(uint32_t type, uint32_t sector, const uint8_t *frame)
 	CHECK(block_request(&block, type, sector, frame, 4096, &len) == VIRTIO_BLOCK_OK);
 }
 
-/* A page that nobody maps is read anew, and mapped where it was or elsewhere. */
+/* A page that nobody maps is read anew; who looks first, and by which entry? */
 static void device_writes(void)
 {
 	unsigned int i;
@@ -733,12 +737,22 @@ static void device_writes(void)
 		put(frames[0] + IMM, (uint8_t)(0x60 + i));
 		transfer(VIRTIO_BLOCK_OUT, 8 * i, frames[0]);
 	}
+	make_other();
 	with(wants_page);
 	for (i = 0; i < 20; i++) {
 		unsigned int page = i % 3 ? CODE : ELSEWHERE;
 
 		transfer(VIRTIO_BLOCK_IN, 8 * (i & 1), frames[0]);
+		if (i & 2) {
+			map(page, frames[0], 0x27);
+			four_calls(page, 0x60 + (i & 1));
+		}
+		if (i & 4)
+			tables_load(&other);
 		map(page, frames[0], CLEAN);
+		tables_load(tables);
+		if (i & 4)
+			CHECK(*(volatile uint8_t *)(AT(page) + IMM) == 0x60 + (i & 1));
 		four_calls(page, 0x60 + (i & 1));
 		map(page, NULL, 0);
 	}

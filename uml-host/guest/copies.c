@@ -192,6 +192,8 @@ void guest_patch_system_call(struct guest *g)
 	if (!is_settled(g, &pte))
 		return;
 	frame = pte_frame(g, pte.value);
+	/* This page may have been mapped as one that shows no copy. */
+	guest_copied_frame(g, frame);
 	copy = find(g, frame);
 	if (copy < 0)
 		copy = make_copy(g, frame);
