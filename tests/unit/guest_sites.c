@@ -160,6 +160,24 @@ Test(guest_sites, anything_may_stand_there)
 	fixture_free(g);
 }
 
+/* Longer than any: what is behind it is another site's. */
+Test(guest_sites, no_site_is_so_long)
+{
+	struct guest *g = fixture_new();
+	uint8_t bytes[40], want[40];
+
+	memset(&g->sites, 0x77, sizeof(g->sites));
+	g->sites.n = 1;
+	g->sites.site[0].va = 0x1000;
+	g->sites.site[0].bytes = REWRITE_MAX + 1;
+	memset(g->sites.site[0].before, 0x11, REWRITE_MAX);
+	memset(bytes, 0x77, sizeof(bytes));
+	memset(want, 0x77, sizeof(want));
+	guest_undo_sites(g, 0x1000, bytes, sizeof(bytes));
+	cr_assert_eq(memcmp(bytes, want, sizeof(bytes)), 0);
+	fixture_free(g);
+}
+
 /* --- on the way -------------------------------------------------------------------------- */
 
 /* A guest of the direct engine, whose code page is mapped and is `bytes` at `offset`. */
@@ -223,6 +241,39 @@ Test(guest_sites, vmcall_int_jump)
 	cr_assert_eq(g->stats.stops[STOP_HCALL], calls + 3);
 	cr_assert_eq(g->end, END_RUNNING);
 	fixture_free(g);
+}
+
+/* Over two pages whose frames are no neighbours. */
+Test(guest_sites, over_two_frames)
+{
+	const uint32_t cr3 = 0x400000, table = 0x401000, first = 0x500000, second = 0x700000;
+	uint32_t cut;
+
+	for (cut = 1; cut < 3; cut++) {
+		struct guest *g = fixture_started(GENERATION_S);
+		uint8_t *ram = fixture_ram(g), want[3] = { 0xcd, 0x1f, 0x90 };
+		struct space *view = guest_view(g, g->mm.current, CPL_KERNEL);
+
+		g->mm.mode = MM_TABLES;
+		g->mm.table[g->mm.current].cr3 = cr3;
+		fixture_put32(g, cr3, table | 0x63);
+		fixture_put32(g, table + 4 * 0x20, first | 0x63);
+		fixture_put32(g, table + 4 * 0x21, second | 0x63);
+		space_map(view, 0x20, first >> GUEST_PAGE_SHIFT, 1, SPACE_READ | SPACE_EXEC);
+		space_map(view, 0x21, second >> GUEST_PAGE_SHIFT, 1, SPACE_READ | SPACE_EXEC);
+		memset(ram + first, 0xcc, 2 * GUEST_PAGE_SIZE);
+		memset(ram + second, 0xcc, GUEST_PAGE_SIZE);
+		memcpy(ram + first + GUEST_PAGE_SIZE - cut, "\x0f\x01\xc1", cut);
+		memcpy(ram + second, &"\x0f\x01\xc1"[cut], 3 - cut);
+		g->cpu.v.regs.eip = 0x21000 - cut;
+		stop(g, VECTOR_UD, 0, "\x0f\x01\xc1", 3);
+		cr_assert_eq(memcmp(ram + first + GUEST_PAGE_SIZE - cut, want, cut), 0);
+		cr_assert_eq(memcmp(ram + second, want + cut, 3 - cut), 0);
+		/* What stands behind the first frame is somebody else's. */
+		cr_assert_eq(ram[first + GUEST_PAGE_SIZE], 0xcc);
+		cr_assert_eq(ram[second + 3 - cut], 0xcc);
+		fixture_free(g);
+	}
 }
 
 /* Without gates, without room, or told not to: it stays, and is not asked about again. */
