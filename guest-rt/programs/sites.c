@@ -607,6 +607,20 @@ static bool on_user_tick(struct trap_frame *t)
 	return true;
 }
 
+/* The kernel's stack ends in a page that only ESP and SS are in, which nobody has looked
+ * at before they are read. */
+static bool on_edge_call(struct trap_frame *t)
+{
+	static uint8_t last_page[4096] __attribute__((aligned(4096)));
+
+	system_calls++;
+	CHECK(t->ebx == system_calls && t->esp == STACK);
+	tables_set_user(&tables, 2, guest_pa(stack_pages[0]) | PTE_KERNEL);
+	tables_set_user(&tables, 3, guest_pa(last_page) | (PTE_KERNEL & ~(A | D)));
+	hcall3(LHCALL_SET_STACK, LGUEST_KERNEL_DS, USER_BASE + 0x3008, 2);
+	return true;
+}
+
 static void programs(void)
 {
 	struct user_end end;
@@ -627,6 +641,10 @@ static void programs(void)
 		lguest_data.blocked_interrupts = 1;
 	}
 	CHECK(user_ticks > 0);
+	system_calls = 0;
+	user_set_handler(LGUEST_SYSCALL_VECTOR, on_edge_call);
+	user_run(CODE, STACK, &end);
+	CHECK(end.vector == 3 && system_calls == 500);
 	printf("returns to programs, with the flag on and off\n");
 }
 
