@@ -263,7 +263,6 @@ static size_t put_padding(const char *bytes, size_t n, size_t end)
 /* What GNU as makes of .balign 16 for 32-bit code, old and new. */
 static const struct { const char *bytes; size_t n; } fills[] = {
 	{ "\x66\x90\x66\x90\x90", 5 },
-	{ "\x0f\x1f\x44\0\0", 5 },
 	{ "\x2e\x8d\x74\x26\0", 5 },
 	{ "\x66\x0f\x1f\x44\0\0", 6 },
 	{ "\x8d\xb6\0\0\0\0", 6 },
@@ -295,6 +294,22 @@ Test(engine_rewrite, holes_of_every_kind)
 			cr_assert_eq(hole((uint32_t)want + 20), want, "padding %zu at %zu", i, at);
 			cr_assert_eq(hole((uint32_t)want - 20), want, "padding %zu at %zu", i, at);
 		}
+}
+
+/* Static keys and function tracing: five bytes where a jump may be written. */
+Test(engine_rewrite, what_linux_may_jump_to)
+{
+	static const char *const live[] = {
+		"\x0f\x1f\x44\0\0", "\x3e\x8d\x74\x26\0", "\x90\x8d\x74\x26\0",
+		"\x66\x66\x90\x66\x90", "\x66\x66\x66\x66\x90", "\x8d\x44\x20\0\x90",
+	};
+	size_t i;
+
+	for (i = 0; i < NR(live); i++) {
+		size_t at = put_padding(live[i], 5, 160);
+
+		cr_assert_eq(hole((uint32_t)at + 20), CODE_BYTES, "%zu", i);
+	}
 }
 
 Test(engine_rewrite, holes_end_aligned)

@@ -226,6 +226,23 @@ static const struct {
 	{ 1, { 0x90 } },
 };
 
+/* Five bytes that Linux itself puts where it may write a jump later: behind a RET they
+ * can be a place somebody jumps to. */
+static bool is_live(const uint8_t *code)
+{
+	static const uint8_t nops[][5] = {
+		{ 0x0f, 0x1f, 0x44, 0, 0 }, { 0x3e, 0x8d, 0x74, 0x26, 0 },
+		{ 0x90, 0x8d, 0x74, 0x26, 0 }, { 0x66, 0x66, 0x90, 0x66, 0x90 },
+		{ 0x66, 0x66, 0x66, 0x66, 0x90 }, { 0x8d, 0x44, 0x20, 0, 0x90 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(nops) / sizeof(nops[0]); i++)
+		if (memcmp(code, nops[i], sizeof(nops[i])) == 0)
+			return true;
+	return false;
+}
+
 /* Bytes of padding at the start of `code`. */
 static size_t padding_bytes(const uint8_t *code, size_t n)
 {
@@ -260,7 +277,7 @@ size_t rewrite_find_hole(const uint8_t *code, size_t n, uint32_t va, uint32_t fr
 		bytes = padding_bytes(code + at, n - at);
 		/* It ends where something begins that is aligned; and the RET is
 		 * one, not the tail of something that runs on. */
-		if (bytes >= REWRITE_HOLE_BYTES && (va + at + bytes) % 16 == 0 &&
+		if (bytes >= REWRITE_HOLE_BYTES && !is_live(code + at) && (va + at + bytes) % 16 == 0 &&
 		    insn_boundary(code, n, at - 1, 2))
 			return at;
 	}
