@@ -100,7 +100,7 @@ struct view_orders {
 	/* What the mapper says when it has made the calls, or when one of them
 	 * failed.  Programs can neither write these words nor say them. */
 	uint64_t done, failed;
-	/* Says nothing if all went well, but lets guest code run: it only got more. */
+	/* Lets guest code run then, which only got more; its word is heard later. */
 	uint32_t then_run;
 	uint8_t pad[VIEW_O_OPS - 28];
 	struct host_call op[VIEW_MAX_OPS];

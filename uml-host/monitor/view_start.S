@@ -221,6 +221,7 @@ mapper:
 	jmp	1b
 2:	mov	VIEW_O_SEQUENCE(%r15), %r14d
 	mov	VIEW_O_COUNT(%r15), %ebp
+	mov	VIEW_O_THEN_RUN(%r15), %r13d
 	lea	VIEW_O_OPS(%r15), %rbx
 	lea	VIEW_O_DONE(%r15), %r12
 3:	test	%ebp, %ebp
@@ -232,16 +233,16 @@ mapper:
 	dec	%ebp
 	jmp	3b
 4:	lea	VIEW_O_FAILED(%r15), %r12
-5:	cmpl	$0, VIEW_O_THEN_RUN(%r15)
-	jne	6f
-	mov	$__NR_write, %eax
+5:	mov	$__NR_write, %eax
 	mov	$VIEW_FD_ANSWERS, %edi
 	mov	%r12, %rsi
 	mov	$8, %edx
 	syscall
-	jmp	1b
+	/* From here on the orders may be others. */
+	test	%r13d, %r13d
+	jz	1b
 	/* The turn is handed on, to whom it belongs. */
-6:	movabs	$VIEW_SLICE, %rbx
+	movabs	$VIEW_SLICE, %rbx
 	mov	$VIEW_TURN_MAPPER, %eax
 	lea	VIEW_O_DONE(%r15), %rcx
 	cmp	%rcx, %r12

@@ -23,12 +23,14 @@
 /* How long a mapper is listened to before somebody looks whether it is there. */
 #define LISTEN_NS 100000000ull
 
+/* How long a view runs before somebody looks whether it should. */
+#define LOOK_NS 1000000000ull
 /* Nobody yields the CPU when a timer is due before the scheduler may come back to us:
  * asleep we would be woken for it. */
 #define YIELD_NS 1000000ull
 
 static uint64_t started;	/* bit n: view n has a process */
-static uint64_t doubted;	/* bit n: its mapper said, by the page, that it had failed */
+static uint64_t owed;	/* bit n: its mapper has not said yet that its last order is done */
 _Static_assert(GUEST_TABLES == 64, "a bit each");
 
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
@@ -75,6 +77,7 @@ static void give_up(unsigned int view)
 	channel()->address = view;
 	monitor_request(CHANNEL_END_VIEW);
 	started &= ~(1ull << view);
+	owed &= ~(1ull << view);
 }
 
 /* One word of a mapper, or false: none came in time, or nobody is there to say one. */
@@ -83,14 +86,30 @@ static bool hear(unsigned int view, uint64_t *word)
 	struct pollfd answers = { .fd = MONITOR_FD_ANSWERS, .events = POLLIN };
 	unsigned int i;
 
-	for (i = 0; i < PATIENCE_NS / LISTEN_NS; i++) {
-		if (syscall3(SYS_poll, SYSCALL_ARG(&answers), 1, LISTEN_NS / 1000000) == 1)
+	for (i = 0; i < PATIENCE_NS / LISTEN_NS;) {
+		long heard = syscall3(SYS_poll, SYSCALL_ARG(&answers), 1, LISTEN_NS / 1000000);
+
+		if (heard == 1)
 			return syscall3(SYS_read, MONITOR_FD_ANSWERS, SYSCALL_ARG(word),
 					sizeof(*word)) == sizeof(*word);
+		/* A signal is no time that has passed. */
+		i += heard == 0;
 		if (READ_ONCE(page_of(view)->turn) == VIEW_TURN_DEAD)
 			break;
 	}
 	return false;
+}
+
+/* A word has the view's number in it, and whether it says success. */
+#define VIEWS_OF_WORDS (2u * GUEST_TABLES)
+
+/* Whoever is waited for, all mappers speak on one pipe. */
+static void note_answer(uint64_t word)
+{
+	unsigned int view = word / 2 % GUEST_TABLES;
+
+	if ((word & ~1ull) == orders_of(view)->done)
+		owed &= ~(1ull << view);
 }
 
 /* The first `n` calls are for its mapper now.  Every order has words of its own to be
@@ -103,8 +122,9 @@ static void give_orders(unsigned int view, uint32_t n, bool then_run)
 
 	channel()->counters.operations += n;
 	channel()->counters.batches++;
-	orders->done = ++last;
-	orders->failed = ++last;
+	last += VIEWS_OF_WORDS;
+	orders->done = last | view << 1;
+	orders->failed = orders->done | 1;
 	orders->count = n;
 	orders->then_run = then_run;
 	__atomic_add_fetch(&orders->sequence, 1, __ATOMIC_SEQ_CST);
@@ -122,6 +142,7 @@ static long order(void *context, uint32_t n)
 		return 0;
 	give_orders(view, n, false);
 	while (hear(view, &word)) {
+		note_answer(word);
 		if (word == orders->done)
 			return 0;
 		if (word == orders->failed)
@@ -132,6 +153,21 @@ static long order(void *context, uint32_t n)
 	return 0;
 }
 
+/* A program can say that it has stopped while its mapper is at work: its orders must not
+ * change under it. */
+static void settle(unsigned int view)
+{
+	uint64_t word;
+
+	while (owed >> view & 1) {
+		if (!hear(view, &word)) {
+			give_up(view);
+			return;
+		}
+		note_answer(word);
+	}
+}
+
 long view_update(struct space *s, unsigned int view)
 {
 	const struct call_target there = {
@@ -139,6 +175,7 @@ long view_update(struct space *s, unsigned int view)
 		.ram_fd = VIEW_FD_RAM, .make = order, .context = &view,
 	};
 
+	settle(view);
 	return calls_update(s, &there);
 }
 
@@ -153,6 +190,7 @@ void view_ready(struct guest *g, unsigned int view)
 	c->address = view;
 	monitor_request(CHANNEL_VIEW);
 	started |= 1ull << view;
+	owed &= ~(1ull << view);
 	/* It is empty, and so is its LDT. */
 	space_clear(s);
 	for (index = 0; index < SPACE_LDT_ENTRIES; index++)
@@ -290,6 +328,20 @@ static bool wait_turn(struct view_page *p, uint64_t until_ns)
 	return result != -ETIMEDOUT;
 }
 
+/* A program can see to it that a stop wakes nobody.  So somebody looks, whether or not
+ * there is a deadline. */
+static uint64_t look_at(uint64_t deadline)
+{
+	uint64_t soon = engine_clock_ns() + LOOK_NS;
+
+	return deadline && deadline < soon ? deadline : soon;
+}
+
+static bool is_due(uint64_t deadline)
+{
+	return READ_ONCE(channel()->kicked) || (deadline && deadline <= engine_clock_ns());
+}
+
 /* Waits for its stop; has it kicked in time, and ended if that does not help. */
 static void wait_for_stop(struct view_page *p, unsigned int view, uint64_t deadline)
 {
@@ -299,7 +351,12 @@ static void wait_for_stop(struct view_page *p, unsigned int view, uint64_t deadl
 	 * which costs less than to sleep and be woken. */
 	if (!deadline || deadline > engine_clock_ns() + YIELD_NS)
 		syscall3(SYS_sched_yield, 0, 0, 0);
-	if (!is_others_turn(p, &turn) || wait_turn(p, deadline))
+	if (!is_others_turn(p, &turn))
+		return;
+	while (!wait_turn(p, look_at(deadline)))
+		if (is_due(deadline))
+			break;
+	if (!is_others_turn(p, &turn))
 		return;
 	monitor_request(CHANNEL_KICK);
 	while (!wait_turn(p, engine_clock_ns() + PATIENCE_NS)) {
@@ -335,8 +392,10 @@ static long order_and_start(void *context, uint32_t n)
 	struct start *s = context;
 
 	s->started = pass_turn(page_of(s->view), VIEW_TURN_MONITOR, VIEW_TURN_MAPPER);
-	if (s->started)
+	if (s->started) {
 		give_orders(s->view, n, true);
+		owed |= 1ull << s->view;
+	}
 	return 0;
 }
 
@@ -351,11 +410,11 @@ static bool start_with(struct space *s, unsigned int view)
 		.ram_fd = VIEW_FD_RAM, .make = order_and_start, .context = &to,
 	};
 
-	if (s->removes || (doubted >> view & 1) ||
+	settle(view);
+	if (s->removes ||
 	    s->nr_ops + SPACE_LDT_ENTRIES > VIEW_MAX_OPS) {
 		if (view_update(s, view))
 			monitor_end(MONITOR_END_MAPPING);
-		doubted &= ~(1ull << view);
 	} else {
 		calls_update(s, &there);
 	}
@@ -376,9 +435,8 @@ void view_run(struct guest *g, unsigned int view, uint64_t deadline)
 		segments_in(v, p);
 		if (start_with(&g->space[v->space], view))
 			wait_for_stop(p, view, deadline);
-		/* Once more, and to be told by other means. */
+		/* Once more, from nothing. */
 		if (pass_turn(p, VIEW_TURN_FAILED, VIEW_TURN_MONITOR)) {
-			doubted |= 1ull << view;
 			space_clear(&g->space[v->space]);
 			return;
 		}
