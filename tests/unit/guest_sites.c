@@ -335,6 +335,8 @@ Test(guest_sites, holes_are_counted)
 		memcpy(at, "\xcd\x1f\x90\xc3\x8d\xb6\0\0\0\0\x90\x90\x90\x90\x90\x90", 16);
 		g->cpu.v.regs.eax = LHCALL_FLUSH_ASYNC;
 		g->cpu.v.regs.eip = CODE + 0x100 + 16 * i;
+		/* That is another limit: the next test's. */
+		g->sites.n = 0;
 		stop(g, VECTOR_GP, 0xfa, "\xcd\x1f", 2);
 		cr_assert_eq(*at, i < GUEST_SITES ? 0xeb : 0xcd, "site %u", i);
 	}
@@ -346,6 +348,30 @@ Test(guest_sites, holes_are_counted)
 	g->cpu.v.regs.eip = CODE + 0x100 + 16 * (2 * GUEST_SITES - 1);
 	stop(g, VECTOR_GP, 0xfa, "\xcd\x1f", 2);
 	cr_assert_not(guest_find_hole(g, 0x1234, &eip));
+	fixture_free(g);
+}
+
+/* Before the first page table there are only as many as can be taken back then. */
+Test(guest_sites, gates_before_tables_are_taken_back)
+{
+	struct guest *g = with_code(0x40, two_steps, 16);
+	static const char site[] = "\xcd\x1f\x90\xc3\x8d\xb6\0\0\0\0\x90\x90\x90\x90\x90\x90";
+	uint32_t i, gates = 0;
+
+	for (i = 0; i < GUEST_SITES; i++) {
+		uint8_t *at = fixture_ram(g) + CODE + 0x100 + 16 * i;
+
+		memcpy(at, site, 16);
+		g->cpu.v.regs.eax = LHCALL_FLUSH_ASYNC;
+		g->cpu.v.regs.eip = CODE + 0x100 + 16 * i;
+		stop(g, VECTOR_GP, 0xfa, "\xcd\x1f", 2);
+		gates += *at == 0xeb;
+	}
+	cr_assert_eq(gates, GUEST_SITES / 2);
+	guest_take_back_gates(g);
+	for (i = 0; i < GUEST_SITES; i++)
+		cr_assert_eq(memcmp(fixture_ram(g) + CODE + 0x100 + 16 * i, site, 16), 0, "site %u", i);
+	cr_assert_eq(g->sites.holes, 0);
 	fixture_free(g);
 }
 

@@ -293,7 +293,7 @@ int cmd_bench(int argc, char **argv)
 	log_fd = log_file(log_path, sizeof(log_path));
 	faults = vmcall_faults(&o);
 	for (w = 0; w < WAYS; w++)
-		r.possible[w] = w == GATE_WAY ? o.engine == ENGINE_DIRECT :
+		r.possible[w] = w == GATE_WAY ? faults && o.engine == ENGINE_DIRECT :
 				faults || ways[w].rewrite != REWRITE_EMULATE;
 	for (run = 0; run < RUNS; run++) {
 		for (w = 0; w < WAYS; w++)

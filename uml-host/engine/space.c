@@ -16,7 +16,6 @@ static bool op_extends(const struct space_op *op, const struct space_op *next)
 	       (op->prot == next->prot && op->frame + op->pages == next->frame);
 }
 
-/* Queues one run, as part of the last one where they touch. */
 /* The first mapped page of [page, end), or `end`. */
 static uint32_t next_mapped(const struct space *s, uint32_t page, uint32_t end)
 {
@@ -39,6 +38,7 @@ static bool unmaps_too(const struct space *s, const struct space_op *last,
 	       next_mapped(s, end, op->page) == op->page;
 }
 
+/* Queues one run, as part of the last one where they touch. */
 static void queue(struct space *s, struct space_op op)
 {
 	struct space_op *last = s->nr_ops ? &s->ops[s->nr_ops - 1] : NULL;

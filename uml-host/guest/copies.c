@@ -13,7 +13,8 @@
  * write that without a fault: the page is a program's read-only and was never
  * written (its entry has no D), and no view may write the frame while there is a copy.
  * A write ends the copy first.  A device's needs no view; so a page that is mapped
- * anew is compared.
+ * anew is compared.  What a device writes into a page while programs run it is not
+ * seen until then: no kernel reads into the pages of a program's code.
  */
 #include <string.h>
 

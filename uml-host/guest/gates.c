@@ -34,7 +34,7 @@ static uint32_t pop(struct guest *g)
 	struct engine_regs *r = &g->cpu.v.regs;
 	uint32_t word = 0;
 
-	if (guest_view_read(g, r->esp, &word, sizeof(word)) != sizeof(word))
+	if (guest_read_virtual(g, r->esp, &word, sizeof(word)) != sizeof(word))
 		kill_guest(g, "came by a gate with no stack at 0x%x", r->esp);
 	r->esp += sizeof(word);
 	return word;

@@ -169,24 +169,41 @@ static uint32_t read_around(struct guest *g, uint32_t eip, uint32_t *from, uint8
 	return n;
 }
 
+/* Where to note a call: code that was there before, and its padding, may be gone. */
+static uint32_t place_for_hole(const struct guest *g, uint32_t called_from)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->sites.holes && i < GUEST_SITES; i++)
+		if (g->sites.hole[i].called_from == called_from)
+			break;
+	return i;
+}
+
 void guest_patch_call_gate(struct guest *g)
 {
 	struct rewrite_site site = with_gates(g);
-	uint32_t eip = g->cpu.v.regs.eip, from, n, at;
+	uint32_t eip = g->cpu.v.regs.eip, from, n, at, hole_at;
 	uint8_t code[2 * REACH], hole[REWRITE_HOLE_BYTES];
 
+	/* Before the first page table only as many as can be taken back. */
+	if (g->mm.mode != MM_TABLES &&
+	    (g->rewrite == REWRITE_EAGER || g->sites.n + 2 > GUEST_SITES))
+		return;
 	/* Each site once: where there is no hole there will be none. */
 	if (!g->gate_frame || g->holeless[eip / 2 % GUEST_SITES] == eip)
 		return;
 	n = read_around(g, eip, &from, code);
 	at = (uint32_t)rewrite_find_hole(code, n, from, eip);
 	site.hole = from + at;
-	if (at < n && g->sites.holes < GUEST_SITES) {
+	hole_at = place_for_hole(g, site.hole + REWRITE_HOLE_BYTES);
+	if (at < n && hole_at < GUEST_SITES) {
 		rewrite_call(site.hole, GUEST_GATES + GATE_CALL, hole);
 		if (replace(g, REWRITE_CALL_GATE, site.hole, hole, sizeof(hole)) &&
 		    rewrite(g, REWRITE_CALL_GATE, eip, site)) {
-			g->sites.hole[g->sites.holes].called_from = site.hole + sizeof(hole);
-			g->sites.hole[g->sites.holes++].eip = eip;
+			g->sites.hole[hole_at].called_from = site.hole + sizeof(hole);
+			g->sites.hole[hole_at].eip = eip;
+			g->sites.holes += hole_at == g->sites.holes;
 			return;
 		}
 	}
@@ -207,7 +224,7 @@ bool guest_find_hole(const struct guest *g, uint32_t called_from, uint32_t *eip)
 
 void guest_patch_iret_gate(struct guest *g)
 {
-	if (g->gate_frame &&
+	if (g->gate_frame && g->mm.mode == MM_TABLES &&
 	    !rewrite(g, REWRITE_IRET_GATE, g->cpu.v.regs.eip, with_gates(g)))
 		rewrite(g, REWRITE_IRET_GATE_F, g->cpu.v.regs.eip, with_gates(g));
 }

@@ -3,6 +3,7 @@
  * Time without a library: the kernel's own function in the vDSO where it is
  * found, else the system call.
  */
+#include <errno.h>
 #include <elf.h>
 #include <string.h>
 #include <time.h>
@@ -69,8 +70,8 @@ void engine_sleep_ns(uint64_t ns)
 		.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000),
 	};
 
-	while (engine_clock_ns() < until &&
-	       !syscall_failed(syscall6(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME,
-					SYSCALL_ARG(&t), 0, 0, 0)))
+	/* Whatever signals come. */
+	while (syscall6(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, SYSCALL_ARG(&t),
+			0, 0, 0) == -EINTR)
 		;
 }

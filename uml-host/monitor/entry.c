@@ -75,9 +75,10 @@ int entry_signal(int signal, siginfo_t *info, ucontext_t *frame)
 		fpu_live = false;
 		return signal;
 	}
-	/* Somebody else's hand is in here. */
+	/* The host has no frame for what it touched, or somebody else's hand is in here. */
 	if (fault)
-		monitor_end(MONITOR_END_GUEST);
+		monitor_end(signal == SIGBUS && info->si_code == BUS_ADRERR ? MONITOR_END_MEMORY :
+									      MONITOR_END_GUEST);
 	entry_interrupted = 1;
 	if (is_within((uint64_t)r[REG_RIP], entry_begin, entry_end)) {
 		r[REG_RIP] = (greg_t)(uintptr_t)entry_aborted;
@@ -152,8 +153,9 @@ int entry_try(void (*code)(void))
 	entry_to.flags = EFLAGS_FIXED;
 	entry_to.rsp = 0;
 	entry_to.ss = ENGINE_FLAT_DS;
+	/* Until it is its own and not somebody's who sent one. */
 	do
 		how = entry_run();
-	while (how == ENTRY_NONE);
+	while (how == ENTRY_NONE || entry_info->si_code <= 0);
 	return how;
 }

@@ -2,7 +2,7 @@
 /*
  * The monitor of the direct engine: a freestanding 64-bit program in the guest's
  * own process, above the guest's 4 GiB.  It runs the guest layer there, so that
- * a hypercall is a signal and a signal return and no change of process.
+ * a hypercall is a jump, or a signal and an IRETQ, and no change of process.
  *
  *	start.S, entry.c the ways in and out of guest code
  *	main.c		setting up: mappings, signals, timer, the filter

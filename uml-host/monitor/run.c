@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The engine's contract inside the guest's own process: mapping changes are
- * system calls of its own, running guest code is returning from a signal, and
- * the next signal is the stop.
+ * system calls of its own, running guest code is an IRETQ, and the next signal, or
+ * what comes by a gate, is the stop.
  */
 #include <errno.h>
 #include <linux/futex.h>
