@@ -60,8 +60,10 @@ $(foreach a,s $(guest_abis),$(eval $(call guest_rules,$(call upper,$(a)),$(call 
 $(foreach p,$(guest_programs),$(eval $(call guest_program,$(p),$(p),S,,)))
 $(foreach p,$(guest_everywhere),$(foreach a,$(call abis_of,$(p)),\
 	$(eval $(call guest_program,$(p)-$(a),$(p),$(call upper,$(a)),-$(a),))))
-# It looks at structures of the monitor's, which has 64 bits.
-$(eval $(call guest_program,takeover,takeover,S,,-malign-double -I$(srcdir)/uml-host))
+# It looks at structures of the monitor's, which has 64 bits; and those at the kernel's
+# headers, which Debian has for 64 bits in a place of their own.
+host_headers := -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+$(eval $(call guest_program,takeover,takeover,S,,-malign-double -I$(srcdir)/uml-host $(host_headers)))
 $(foreach r,$(guest_refusals),$(eval $(call guest_program,refuse-$(call row_name,$(r)),$(call row_source,$(r)),$(call upper,$(call row_abi,$(r))),$(call abi_suffix,$(call row_abi,$(r))),-DCASE=case_$(subst -,_,$(call row_name,$(r))))))
 
 guest_libs := guest-rt/libguest-rt.a $(patsubst %,guest-rt/libguest-rt-%.a,$(guest_abis))

@@ -184,6 +184,7 @@ struct guest_sites {
 	struct guest_hole {
 		uint32_t called_from;	/* behind the call */
 		uint32_t eip;
+		uint8_t padding[REWRITE_HOLE_BYTES];
 	} hole[GUEST_SITES];
 };
 

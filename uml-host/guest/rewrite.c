@@ -132,22 +132,22 @@ static struct rewrite_site with_gates(const struct guest *g)
  * somewhere else. */
 void guest_take_back_gates(struct guest *g)
 {
-	struct guest_sites *sites = &g->sites;
-	uint32_t i, k, last = sites->n;
+	const struct rewrite_row *row = &rewrite_table[REWRITE_CALL_GATE];
+	uint32_t i;
 
-	for (i = 0; i < last && i < GUEST_SITES; i++) {
-		struct guest_site *site = &sites->site[(last - 1 - i) % GUEST_SITES];
-		uint8_t now[REWRITE_MAX];
+	for (i = 0; i < g->sites.holes && i < GUEST_SITES; i++) {
+		const struct guest_hole *h = &g->sites.hole[i];
+		uint32_t hole = h->called_from - REWRITE_HOLE_BYTES;
+		uint8_t jump[2];
 
-		if (site->row < REWRITE_CALL_GATE ||
-		    guest_read_virtual(g, site->va, now, site->bytes) != site->bytes ||
-		    memcmp(now, site->after, site->bytes) != 0)
+		/* Unless the guest has put something else there. */
+		if (guest_read_virtual(g, h->eip, jump, sizeof(jump)) != sizeof(jump) ||
+		    jump[0] != row->to[0] || jump[1] != (uint8_t)(hole - (h->eip + 2)))
 			continue;
-		for (k = 0; k < site->bytes; k++)
-			guest_write_virtual(g, site->va + k, &site->before[k], 1);
-		site->bytes = 0;
+		guest_write_virtual(g, h->eip, row->from, row->bytes);
+		guest_write_virtual(g, hole, h->padding, sizeof(h->padding));
 	}
-	sites->holes = 0;
+	g->sites.holes = 0;
 	memset(g->holeless, 0, sizeof(g->holeless));
 }
 
@@ -186,10 +186,6 @@ void guest_patch_call_gate(struct guest *g)
 	uint32_t eip = g->cpu.v.regs.eip, from, n, at, hole_at;
 	uint8_t code[2 * REACH], hole[REWRITE_HOLE_BYTES];
 
-	/* Before the first page table only as many as can be taken back. */
-	if (g->mm.mode != MM_TABLES &&
-	    (g->rewrite == REWRITE_EAGER || g->sites.n + 2 > GUEST_SITES))
-		return;
 	/* Each site once: where there is no hole there will be none. */
 	if (!g->gate_frame || g->holeless[eip / 2 % GUEST_SITES] == eip)
 		return;
@@ -203,6 +199,7 @@ void guest_patch_call_gate(struct guest *g)
 		    rewrite(g, REWRITE_CALL_GATE, eip, site)) {
 			g->sites.hole[hole_at].called_from = site.hole + sizeof(hole);
 			g->sites.hole[hole_at].eip = eip;
+			memcpy(g->sites.hole[hole_at].padding, code + at, REWRITE_HOLE_BYTES);
 			g->sites.holes += hole_at == g->sites.holes;
 			return;
 		}
