@@ -182,7 +182,7 @@ static void print_text(const struct result *r, const struct options *o)
 		print_runs(ways[w].name, then);
 		printf(" %8s %8s %8.3f\n", "", "", median(then) / median_then(&ways[0]));
 	}
-	printf("\nThe floor is a bare stop, GETREGS, SETREGS and resume on int $0x1f.\n");
+	printf("\nThe floor is a bare stop and resume on int $0x1f, registers read and written.\n");
 }
 
 static void json_runs(const char *key, const double value[RUNS])

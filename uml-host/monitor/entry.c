@@ -35,10 +35,10 @@ static bool is_within(uint64_t at, const char *start, const char *end)
 	return at >= (uintptr_t)start && at < (uintptr_t)end;
 }
 
-/* The processor's own, not sent by anybody. */
+/* Code of ours that went wrong.  A single step of the guest's ends here, too. */
 static bool is_fault(int signal, const siginfo_t *info)
 {
-	return info->si_code > 0 && signal != SIGALRM && signal != SIGTRAP;
+	return signal != SIGTRAP && monitor_is_fault(signal, info->si_code);
 }
 
 /* In a gate nothing of its own happens: a signal there goes on into the monitor. */
@@ -156,6 +156,6 @@ int entry_try(void (*code)(void))
 	/* Until it is its own and not somebody's who sent one. */
 	do
 		how = entry_run();
-	while (how == ENTRY_NONE || entry_info->si_code <= 0);
+	while (how == ENTRY_NONE || !monitor_is_fault(how, entry_info->si_code));
 	return how;
 }

@@ -79,7 +79,7 @@ static void fault(struct guest *g, const greg_t *r)
 void monitor_classify(struct guest *g, const struct stop *stop)
 {
 	struct engine_exit *x = &g->cpu.v.exit;
-	bool sent = stop->signal == SIGUSR1 || stop->signal == SIGALRM || stop->code <= 0;
+	bool sent = !monitor_is_fault(stop->signal, stop->code);
 
 	if (sent)
 		__atomic_store_n(&channel()->kicked, 0, __ATOMIC_SEQ_CST);

@@ -49,6 +49,13 @@ void monitor_prepare(const struct monitor_hardware *hardware);
 /* Integer registers of a signal frame; data segments are not in it. */
 void monitor_registers_out(struct engine_vcpu *v, const greg_t *r);
 
+/* The processor's own, not sent by anybody: a child that stops has a code, too. */
+static inline bool monitor_is_fault(int signal, int code)
+{
+	return code > 0 && (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL ||
+			    signal == SIGFPE || signal == SIGTRAP || signal == SIGSYS);
+}
+
 /* fault.c: fills v->exit; registers are in v already. */
 struct stop {
 	int signal, code;	/* and si_code */
