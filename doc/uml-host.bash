@@ -28,7 +28,7 @@ _uml_host_values() {
 	--format) [ "$2" = bench ] && echo text json || echo text json chrome ;;
 	--color) echo auto always never ;;
 	--clock) echo host guest ;;
-	--rewrite) echo patch emulate eager ;;
+	--rewrite) echo patch all emulate eager ;;
 	--gdb) echo unix: tcp: ;;
 	--simulate-vmcall) echo host sigill sigsegv silent ;;
 	--abi) echo auto Z "Z'" A S B C D E F ;;

@@ -267,6 +267,7 @@ void machine_load(struct machine *m)
 		.ram_offset = (const uint8_t *)m->ram - (const uint8_t *)m->guest,
 		.views = view_layout(o),
 		.gates = o->engine == ENGINE_DIRECT && !o->no_gates,
+		.copies = o->fast_syscalls,
 		.entry = result.entry,
 		.initrd_bytes = result.initrd_bytes,
 		.gens = o->gens,

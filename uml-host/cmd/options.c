@@ -171,13 +171,17 @@ static void set_cpu(struct options *o, const char *v)
 
 static void set_rewrite(struct options *o, const char *v)
 {
+	enum { REWRITE_ALL = REWRITE_EAGER + 1 };
 	static const char *const modes[] = {
 		[REWRITE_PATCH] = "patch", [REWRITE_EMULATE] = "emulate",
-		[REWRITE_EAGER] = "eager",
+		[REWRITE_EAGER] = "eager", [REWRITE_ALL] = "all",
 	};
+	unsigned int mode = WORD("--rewrite", v, modes);
 
-	o->rewrite = (enum rewrite_mode)WORD("--rewrite", v, modes);
-	o->rewrite_given = true;
+	/* What is best for the kernel here, and programs as well. */
+	o->fast_syscalls = mode == REWRITE_ALL;
+	o->rewrite_given = mode != REWRITE_ALL;
+	o->rewrite = mode == REWRITE_ALL ? REWRITE_PATCH : (enum rewrite_mode)mode;
 }
 
 static void set_abi(struct options *o, const char *v)
@@ -358,7 +362,7 @@ static const struct option_row table[] = {
 	{ 0, "no-reboot", NULL, GUESTS, "exit when the guest asks for a restart", set_no_reboot },
 	{ 0, "timeout", "SECONDS", GUESTS, "end the guest after that time, with status 124", set_timeout },
 	{ 0, "abi", "GEN", GUESTS, "of the guest: auto, Z, Z', A, S, B, C, D, E or F", set_abi },
-	{ 0, "rewrite", "HOW", GUESTS, "vmcall sites: patch, emulate or eager", set_rewrite },
+	{ 0, "rewrite", "HOW", GUESTS, "code: patch; all: programs', too; emulate or eager", set_rewrite },
 	{ 0, "engine", "NAME", GUESTS | SUB_BENCH, "ptrace (default) or direct: faster, see SECURITY", set_engine },
 	{ 0, "isolation", "HOW", GUESTS | SUB_BENCH, "with direct: full, or none between guest programs", set_isolation },
 	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },

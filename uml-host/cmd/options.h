@@ -40,6 +40,7 @@ struct options {
 	uint16_t gens;		/* --abi: a mask, or GENS_ALL */
 	double timeout;		/* seconds, 0: none */
 	bool no_reboot;
+	bool fast_syscalls;	/* guest/copies.c */
 	/* Devices in the order of the command line. */
 	struct device_option {
 		enum { OPTION_BLOCK, OPTION_RNG, OPTION_TAP, OPTION_USER_NET } kind;

@@ -34,7 +34,7 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 	/* Frames that no PTE can name, GUEST_HIDDEN_PAGES of them. */
 	if (setup->rewrite != REWRITE_EMULATE) {
 		g->gate_frame = setup->gates ? g->limit_pages : 0;
-		g->copies.first_frame = g->limit_pages + 1;
+		g->copies.first_frame = setup->copies ? g->limit_pages + 1 : 0;
 	}
 	g->views = (uint8_t)setup->views;
 	g->tsc_khz = setup->tsc_khz;

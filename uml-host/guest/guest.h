@@ -290,6 +290,7 @@ struct guest_setup {
 	uint16_t gens;		/* --abi, or GENS_ALL */
 	enum rewrite_mode rewrite;
 	bool gates;		/* guest code can be called: see gates.c */
+	bool copies;		/* of programs' pages: see copies.c */
 	enum view_layout views;
 	uint32_t tsc_khz;
 	const struct tamper *tamper;	/* copied; NULL: none */
