@@ -2,10 +2,10 @@
 /*
  * The instruction sequences that are replaced, and why that is safe.
  *
- * What all rows have in common: code is rewritten where it has just trapped, and but
- * for the last row only the guest kernel's, so the bytes are instructions and no data; both sequences
- * are equally long; and wherever the guest may jump to in the old one there is an
- * instruction of the new one that does the same.  No row changes when a mapping
+ * What all rows have in common: code is rewritten where it has just trapped, so the
+ * bytes are instructions and no data, and but for the last row it is only the guest
+ * kernel's; both sequences are equally long; and wherever the guest may jump to in
+ * the old one there is an instruction of the new one that does the same.  No row changes when a mapping
  * goes: what comes through a gate is the stop that the trap was, then and there.
  *
  * A guest that reads its own code there finds the new bytes.  The host remembers
@@ -156,9 +156,10 @@ const struct rewrite_row rewrite_table[NR_REWRITES] = {
 	},
 	/*
 	 * int $0x80 of a program becomes an interrupt that no host knows, which
-	 * traps sooner.  Safe: one instruction for another, and not in the
-	 * program's page but in a copy of it that only programs run, and that
-	 * ends before anybody writes the page (guest/copies.c).
+	 * traps sooner.  Safe to run: one instruction for another, and not in
+	 * the program's page but in a copy of it that only programs see, and
+	 * that ends before the processor writes the page.  Not safe to load
+	 * from, hence only with --rewrite=all (guest/copies.c).
 	 */
 	[REWRITE_SYSTEM_CALL] = {
 		.bytes = 2,

@@ -7,14 +7,15 @@
  * A program's code is not its kernel's: the same frame is a page of a file, read by
  * others and compared with its checksum.  So nothing is written there.  The page gets
  * a copy in memory that is the host's, programs run that, and whoever reads the file
- * finds what is in it.  Only a program that reads its own code finds the copy.
+ * finds what is in it.  Who loads from a page of code that a program maps finds the
+ * copy, its own code or a file it copies by mmap: so this is for who asks for it.
  *
  * A copy must never be older than its original, so there is one only where nobody can
  * write that without a fault: the page is a program's read-only and was never
  * written (its entry has no D), and no view may write the frame while there is a copy.
  * A write ends the copy first.  A device's needs no view; so a page that is mapped
- * anew is compared.  What a device writes into a page while programs run it is not
- * seen until then: no kernel reads into the pages of a program's code.
+ * anew is compared.  What a device writes into a page while programs run it, as O_DIRECT
+ * into another mapping of it does, is not seen until then.
  */
 #include <string.h>
 
