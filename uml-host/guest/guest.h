@@ -175,7 +175,7 @@ struct guest_last_stops {
  * stands, and the int $0x1f whose place it takes. */
 #define GUEST_SITES 64u
 struct guest_sites {
-	uint32_t n, holes;
+	uint32_t n, holes, searches;
 	struct guest_site {
 		uint32_t va;
 		uint8_t row, bytes;	/* enum rewrite_id */

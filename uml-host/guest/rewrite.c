@@ -153,6 +153,8 @@ void guest_take_back_gates(struct guest *g)
 
 /* How far around a site padding is looked for: as far as a short jump goes. */
 #define REACH 160u
+/* A search takes longer than the trap it would save. */
+#define MAX_SEARCHES 1024u
 
 /* Code around `eip`, and where it begins; returns how much of it there is. */
 static uint32_t read_around(struct guest *g, uint32_t eip, uint32_t *from, uint8_t code[2 * REACH])
@@ -182,13 +184,17 @@ static uint32_t place_for_hole(const struct guest *g, uint32_t called_from)
 
 void guest_patch_call_gate(struct guest *g)
 {
-	struct rewrite_site site = with_gates(g);
 	uint32_t eip = g->cpu.v.regs.eip, from, n, at, hole_at;
 	uint8_t code[2 * REACH], hole[REWRITE_HOLE_BYTES];
+	struct rewrite_site site;
 
-	/* Each site once: where there is no hole there will be none. */
-	if (!g->gate_frame || g->holeless[eip / 2 % GUEST_SITES] == eip)
+	/* Each site once: where there is no hole there will be none.  Two of them
+	 * may share a place in that list, but not search by turns for ever. */
+	if (!g->gate_frame || g->holeless[eip / 2 % GUEST_SITES] == eip ||
+	    g->sites.searches == MAX_SEARCHES)
 		return;
+	g->sites.searches++;
+	site = with_gates(g);
 	n = read_around(g, eip, &from, code);
 	at = (uint32_t)rewrite_find_hole(code, n, from, eip);
 	site.hole = from + at;
