@@ -106,15 +106,28 @@ struct state { uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, flags; };
 struct state sites_in, sites_out;
 uint32_t sites_target, sites_esp;
 
+/* What every way to a site and back begins and ends with. */
+#define STACK_IN \
+	"	pushal\n" \
+	"	movl %esp, sites_esp\n" \
+	"	movl sites_in + 28, %esp\n" \
+	"	movl sites_in, %eax\n" \
+	"	movl sites_in + 4, %ebx\n"
+#define STACK_AND_FLAGS_OUT \
+	"	movl %esp, sites_out + 28\n" \
+	"	pushf\n" \
+	"	popl sites_out + 32\n" \
+	"	movl sites_esp, %esp\n" \
+	"	pushl $2\n" \
+	"	popf\n" \
+	"	movl %eax, sites_out\n" \
+	"	movl %ebx, sites_out + 4\n"
+
 /* All registers as in sites_in, a call of sites_target, all into sites_out. */
 void sites_call(void);
 __asm__(".text\n"
 	"sites_call:\n"
-	"	pushal\n"
-	"	movl %esp, sites_esp\n"
-	"	movl sites_in + 28, %esp\n"
-	"	movl sites_in, %eax\n"
-	"	movl sites_in + 4, %ebx\n"
+	STACK_IN
 	"	movl sites_in + 8, %ecx\n"
 	"	movl sites_in + 12, %edx\n"
 	"	movl sites_in + 16, %esi\n"
@@ -123,14 +136,7 @@ __asm__(".text\n"
 	"	pushl sites_in + 32\n"
 	"	popf\n"
 	"	call *sites_target\n"
-	"	movl %esp, sites_out + 28\n"
-	"	pushf\n"
-	"	popl sites_out + 32\n"
-	"	movl sites_esp, %esp\n"
-	"	pushl $2\n"
-	"	popf\n"
-	"	movl %eax, sites_out\n"
-	"	movl %ebx, sites_out + 4\n"
+	STACK_AND_FLAGS_OUT
 	"	movl %ecx, sites_out + 8\n"
 	"	movl %edx, sites_out + 12\n"
 	"	movl %esi, sites_out + 16\n"
@@ -339,24 +345,13 @@ extern const char sites_landed[];
 void sites_out_by(void);
 __asm__(".text\n"
 	"sites_out_by:\n"
-	"	pushal\n"
-	"	movl %esp, sites_esp\n"
-	"	movl sites_in + 28, %esp\n"
-	"	movl sites_in, %eax\n"
-	"	movl sites_in + 4, %ebx\n"
+	STACK_IN
 	"	pushl sites_in + 32\n"
 	"	popf\n"
 	"	jmp sites_iret\n"
 	"sites_landed:\n"
 	"	nop\n"
-	"	movl %esp, sites_out + 28\n"
-	"	pushf\n"
-	"	popl sites_out + 32\n"
-	"	movl sites_esp, %esp\n"
-	"	pushl $2\n"
-	"	popf\n"
-	"	movl %eax, sites_out\n"
-	"	movl %ebx, sites_out + 4\n"
+	STACK_AND_FLAGS_OUT
 	"	popal\n"
 	"	ret\n");
 
