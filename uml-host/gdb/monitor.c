@@ -165,6 +165,20 @@ static void show_ring(const struct monitor *m, const char *argument)
 	    g->lg.ring_next);
 }
 
+static void show_sites(const struct monitor *m, const char *argument)
+{
+	const struct guest_sites *s = &m->target->guest->sites;
+	uint32_t i;
+
+	(void)argument;
+	for (i = s->n > GUEST_SITES ? s->n - GUEST_SITES : 0; i < s->n; i++) {
+		const struct guest_site *site = &s->site[i % GUEST_SITES];
+
+		say(m, "0x%08x: %s\n", site->va, rewrite_what[site->row]);
+	}
+	say(m, "%u rewritten; memory shows what was there before\n", s->n);
+}
+
 static void help(const struct monitor *m, const char *argument);
 
 static const struct {
@@ -175,6 +189,7 @@ static const struct {
 	{ "idt", "present gates of the guest's IDT", show_idt },
 	{ "gdt", "present descriptors of the guest's GDT", show_gdt },
 	{ "ring", "calls that wait in the async hypercall ring", show_ring },
+	{ "sites", "code of the guest that was rewritten, the last of it", show_sites },
 	{ "help", "this list", help },
 };
 
