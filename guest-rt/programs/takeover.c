@@ -27,7 +27,7 @@ static bool is_allowed(uint64_t nr, const uint64_t *a)
 	case 9: return a[0] >> 32 == 0 && a[1] <= 0x100000000ull && a[2] <= 7 &&
 		a[3] == 0x11 && a[4] == 3;		/* mmap */
 	case 11: return a[0] >> 32 == 0 && a[1] <= 0x100000000ull;
-	case 15: case 24: return true;			/* sigreturn, yield */
+	case 15: return true;				/* sigreturn */
 	case 154: case 223: return true;		/* LDT, timer_settime */
 	case 158: return a[0] == 0x1001 || a[0] == 0x1002;	/* SET_GS, SET_FS */
 	case 202: return (a[0] & ~(MONITOR_SHARED_BYTES - 1)) == MONITOR_CHANNEL &&
@@ -46,7 +46,7 @@ static bool is_unasked(uint32_t nr)
 					    (int64_t)gate.result == -ENXIO);
 }
 
-static const uint16_t allowed_calls[] = { 0, 7, 9, 11, 15, 24, 154, 158, 202, 223, 228, 230 };
+static const uint16_t allowed_calls[] = { 0, 7, 9, 11, 15, 154, 158, 202, 223, 228, 230 };
 
 /* It would take our own code from us, or the page of gates. */
 static bool hits_us(const uint64_t *a)

@@ -33,13 +33,16 @@ int program_file(const char *name, const void *image, size_t n)
 	return fd;
 }
 
-void program_detach(pid_t parent)
+void program_detach(pid_t parent, bool own_session)
 {
 	const struct rlimit none = { 0, 0 };
 	sigset_t all;
 
 	/* Not in the terminal's process group: Ctrl-C is the supervisor's. */
-	setsid();
+	if (own_session)
+		setsid();
+	else
+		setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);

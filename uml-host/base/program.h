@@ -7,6 +7,7 @@
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,10 +18,10 @@
 int program_file(const char *name, const void *image, size_t n);
 
 /*
- * For a child of fork: leaves the terminal's process group, dies with `parent`,
- * dumps no core, takes every signal.  Async-signal-safe.
+ * For a child of fork: leaves the terminal's process group, the session too if it
+ * shall, dies with `parent`, dumps no core, takes every signal.  Async-signal-safe.
  */
-void program_detach(pid_t parent);
+void program_detach(pid_t parent, bool own_session);
 
 /*
  * For a child of fork: becomes that program, with descriptors fds[0], fds[1], …

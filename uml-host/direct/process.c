@@ -167,7 +167,7 @@ _Noreturn static void become_monitor(struct direct *d, int channel_fd, pid_t par
 			    d->views_fd };
 	int failed;
 
-	program_detach(parent);
+	program_detach(parent, false);
 	failed = program_become(d->image_fd, MONITOR_NAME, NULL, fds, 5);
 	d->channel->failed_errno = errno;
 	d->channel->failed_step = failed == PROGRAM_EXEC ? MONITOR_STEP_EXEC :

@@ -79,7 +79,7 @@ _Noreturn static void become_view(struct direct *d, unsigned int view, pid_t par
 	const int fds[] = { d->config.ram_fd, d->answers[1], d->views_fd, d->filters_fd };
 	char number[] = { (char)('0' + view / 10), (char)('0' + view % 10), '\0' };
 
-	program_detach(parent);
+	program_detach(parent, false);
 	program_become(d->view_image_fd, VIEW_NAME, number, fds, 4);
 	view_page(d, view)->failed = -errno;
 	_exit(1);

@@ -88,7 +88,7 @@ _Noreturn static void become_stub(struct engine *e, struct stub_channel *channel
 	const int fds[] = { e->config.ram_fd, channel_fd };
 	int failed;
 
-	program_detach(parent);
+	program_detach(parent, true);
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 		child_failed(channel, STEP_TRACE);
 	failed = program_become(e->image_fd, STUB_NAME, NULL, fds, 2);

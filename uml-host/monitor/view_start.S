@@ -147,12 +147,6 @@ view_handler:
 1:	mov	$VIEW_TURN_MONITOR, %eax
 	xchg	%eax, VIEW_P_TURN(%rbx)
 	wake	VIEW_P_MONITOR_SLEEPS, VIEW_BIT_MONITOR
-	/* The monitor is at work already, or next on this CPU: mostly it is our
-	 * turn again after a yield, which is cheaper than to sleep. */
-	mov	$__NR_sched_yield, %eax
-	syscall
-	cmpl	$VIEW_TURN_GUEST, VIEW_P_TURN(%rbx)
-	je	3f
 	mov	$1, %eax
 	xchg	%eax, VIEW_P_GUEST_SLEEPS(%rbx)
 2:	mov	VIEW_P_TURN(%rbx), %edx

@@ -25,9 +25,6 @@
 
 /* How long a view runs before somebody looks whether it should. */
 #define LOOK_NS 1000000000ull
-/* Nobody yields the CPU when a timer is due before the scheduler may come back to us:
- * asleep we would be woken for it. */
-#define YIELD_NS 1000000ull
 
 static uint64_t started;	/* bit n: view n has a process */
 static uint64_t owed;	/* bit n: its mapper has not said yet that its last order is done */
@@ -347,12 +344,6 @@ static void wait_for_stop(struct view_page *p, unsigned int view, uint64_t deadl
 {
 	uint32_t turn;
 
-	/* Most stops come soon.  On one CPU the way there is to let others run,
-	 * which costs less than to sleep and be woken. */
-	if (!deadline || deadline > engine_clock_ns() + YIELD_NS)
-		syscall3(SYS_sched_yield, 0, 0, 0);
-	if (!is_others_turn(p, &turn))
-		return;
 	while (!wait_turn(p, look_at(deadline)))
 		if (is_due(deadline))
 			break;

@@ -137,7 +137,6 @@ size_t sandbox_vcpu_filter(struct sock_filter *program, size_t max, uint64_t cha
 	allow(ctx, SCMP_SYS(rt_sigreturn), 0, NULL);
 	allow_futex(ctx, channel, bytes, FUTEX_WAIT_BITSET);
 	allow_futex(ctx, channel, bytes, FUTEX_WAKE_BITSET);
-	allow(ctx, SCMP_SYS(sched_yield), 0, NULL);
 	allow_mappings(ctx);
 	/* Its own timers only: there is no call that makes more. */
 	allow(ctx, SCMP_SYS(timer_settime), 0, NULL);
@@ -158,7 +157,6 @@ size_t sandbox_view_filter(struct sock_filter *program, size_t max, uint64_t sli
 	scmp_filter_ctx ctx = make_filter(SCMP_ACT_TRAP);
 
 	allow(ctx, SCMP_SYS(rt_sigreturn), 0, NULL);
-	allow(ctx, SCMP_SYS(sched_yield), 0, NULL);
 	allow_futex(ctx, slice, bytes, FUTEX_WAIT_BITSET);
 	allow_futex(ctx, slice, bytes, FUTEX_WAKE_BITSET);
 	return export_filter(ctx, program, max);
