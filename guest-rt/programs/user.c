@@ -240,12 +240,13 @@ static void preemption(void)
 
 /*
  * A program that knows how a host with a user view of its own learns of a stop
- * (monitor/view.h): with page 4 mapped it says that it has made a system call, wakes
+ * (monitor/view.h): with page 4 mapped it says that it has made a system call and that
+ * it is the monitor's turn, wakes
  * whoever waits, and writes on to that page.  On other hosts the first of it that counts is a #GP.
  */
 USER_CODE(runs_on,
 	"incl 0x40004000; ljmp $0x33, $0x4000000d; .code64; movabs $0x0f0000000000, %rbx\n"
-	"movl $31, 4(%rbx); movl $1, 8(%rbx); movl $0, (%rbx)\n"
+	"movl $31, 4(%rbx); movl $1, 8(%rbx); movl $2, (%rbx)\n"
 	"mov $202, %eax; mov %rbx, %rdi; mov $10, %esi; mov $1, %edx; mov $1, %r9d; syscall\n"
 	"1: incl 0x40004000; jmp 1b; .code32");
 

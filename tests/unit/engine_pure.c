@@ -25,6 +25,14 @@ static uint32_t random32(void)
 
 /* --- spaces ------------------------------------------------------------------- */
 
+static struct space *new_space(void)
+{
+	struct space *s = aligned_alloc(_Alignof(struct space), sizeof(*s));
+
+	cr_assert_not_null(s);
+	return memset(s, 0, sizeof(*s));
+}
+
 /* What a host would have after carrying out the queue. */
 static void carry_out(struct space *s, uint32_t *host)
 {
@@ -44,7 +52,7 @@ static void carry_out(struct space *s, uint32_t *host)
  * what was asked for unless the queue overflowed. */
 static void against_model(uint32_t window, uint32_t batch)
 {
-	struct space *s = calloc(1, sizeof(*s));
+	struct space *s = new_space();
 	uint32_t *host = calloc(SPACE_PAGES, sizeof(*host));
 	uint32_t *want = calloc(SPACE_PAGES, sizeof(*want));
 	uint32_t step, page, k;
@@ -91,7 +99,7 @@ Test(engine_pure, space_model_overflow) { against_model(500000, 5000); }
 
 Test(engine_pure, space_merges_runs)
 {
-	struct space *s = calloc(1, sizeof(*s));
+	struct space *s = new_space();
 	uint32_t i;
 
 	for (i = 0; i < 100; i++)

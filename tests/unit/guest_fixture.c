@@ -2,6 +2,7 @@
 /*
  * A guest for unit tests.
  */
+#include <criterion/criterion.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -102,6 +103,19 @@ struct guest *fixture_started(enum generation gen)
 		fixture_call(g, LHCALL_LGUEST_INIT, 0, 0, FIXTURE_DATA, 0);
 	else
 		fixture_call(g, LHCALL_LGUEST_INIT, FIXTURE_DATA, 0, 0, 0);
+	return g;
+}
+
+struct guest *fixture_paged(enum generation gen)
+{
+	struct guest *g = fixture_started(gen);
+
+	fixture_put32(g, FIXTURE_TOP, FIXTURE_TABLE | 0x67);
+	fixture_put32(g, FIXTURE_TOP + 768 * 4, FIXTURE_TABLE | 0x63);
+	fixture_call(g, LHCALL_NEW_PGTABLE, FIXTURE_TOP, 0, 0, 0);
+	cr_assert_eq(g->end, END_RUNNING, "%s", g->reason);
+	cr_assert_eq(g->mm.mode, MM_TABLES);
+	cr_assert_not(g->mm.pae);
 	return g;
 }
 

@@ -31,6 +31,12 @@ void fixture_call(struct guest *g, uint32_t eax, uint32_t ebx, uint32_t ecx,
 #define FIXTURE_DATA 0x200000u
 struct guest *fixture_started(enum generation gen);
 
+/* The same with page tables: one for addresses 0 to 4 MiB, seen again at 3 GiB, where
+ * programs may not use it. */
+#define FIXTURE_TOP 0x400000u
+#define FIXTURE_TABLE 0x401000u
+struct guest *fixture_paged(enum generation gen);
+
 /* A present gate for `vector` that leads to `offset`. */
 void fixture_gate(struct guest *g, unsigned int vector, uint32_t offset,
 		  unsigned int type, unsigned int dpl);

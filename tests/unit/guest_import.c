@@ -89,7 +89,7 @@ Test(guest_import, a_shared_kernel_view_follows_the_table)
 	g->views = VIEWS_ONE_KERNEL;
 	cr_assert_eq(guest_view(g, g->mm.current, CPL_KERNEL), &g->space[0]);
 	cr_assert_null(guest_view(g, g->mm.current + 1, CPL_KERNEL));
-	cr_assert_eq(guest_view(g, 3, CPL_USER), &g->space[7]);
+	cr_assert_eq(guest_view(g, 3, CPL_USER), &g->space[guest_user_space(3)]);
 	g->views = VIEWS_ONE;
 	cr_assert_eq(guest_view(g, g->mm.current, CPL_USER), &g->space[0]);
 	cr_assert_null(guest_view(g, g->mm.current + 1, CPL_USER));

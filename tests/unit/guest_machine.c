@@ -386,22 +386,8 @@ Test(guest_machine, irq_pending_is_set_and_cleared)
 
 /* --- page tables ----------------------------------------------------------------------------- */
 
-#define TOP 0x400000u
-#define TABLE 0x401000u
-
-/* One table for addresses 0 to 4 MiB, another view of it at 3 GiB. */
-static struct guest *paged(enum generation gen)
-{
-	struct guest *g = fixture_started(gen);
-
-	fixture_put32(g, TOP, TABLE | 0x67);
-	fixture_put32(g, TOP + 768 * 4, TABLE | 0x63);
-	fixture_call(g, LHCALL_NEW_PGTABLE, TOP, 0, 0, 0);
-	cr_assert_eq(g->end, END_RUNNING, "%s", g->reason);
-	cr_assert_eq(g->mm.mode, MM_TABLES);
-	cr_assert_not(g->mm.pae);
-	return g;
-}
+#define TOP FIXTURE_TOP
+#define TABLE FIXTURE_TABLE
 
 Test(guest_machine, demand_paging)
 {
@@ -427,7 +413,7 @@ Test(guest_machine, demand_paging)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct guest *g = paged(GENERATION_S);
+		struct guest *g = fixture_paged(GENERATION_S);
 		unsigned int cpl = rows[i].user ? CPL_USER : CPL_KERNEL;
 		uint32_t va = (rows[i].high ? 0xc0000000 : 0) + 0x20000, word;
 		bool mapped;
@@ -452,7 +438,7 @@ Test(guest_machine, demand_paging)
 
 Test(guest_machine, user_faults_map_neighbours_but_no_kernel_page)
 {
-	struct guest *g = paged(GENERATION_S);
+	struct guest *g = fixture_paged(GENERATION_S);
 	struct space *user = guest_view(g, g->mm.current, CPL_USER);
 	unsigned int i;
 
@@ -467,7 +453,7 @@ Test(guest_machine, user_faults_map_neighbours_but_no_kernel_page)
 
 Test(guest_machine, page_table_calls_drop_what_changed_and_keep_the_rest)
 {
-	struct guest *g = paged(GENERATION_S);
+	struct guest *g = fixture_paged(GENERATION_S);
 	struct space *kernel = guest_view(g, g->mm.current, CPL_KERNEL);
 
 	fixture_put32(g, TABLE + 0x20 * 4, 0x5063);
@@ -498,7 +484,7 @@ Test(guest_machine, page_table_calls_drop_what_changed_and_keep_the_rest)
 
 Test(guest_machine, kernel_pages_are_dropped_from_every_table)
 {
-	struct guest *g = paged(GENERATION_S);
+	struct guest *g = fixture_paged(GENERATION_S);
 	uint32_t first = g->mm.current, i;
 
 	fixture_put32(g, TABLE + 0x20 * 4, 0x5063);
@@ -512,53 +498,6 @@ Test(guest_machine, kernel_pages_are_dropped_from_every_table)
 	fixture_call(g, LHCALL_SET_PTE, 0x500000, 0xc0020000, 0, 0);
 	cr_assert_eq(space_word(guest_view(g, first, CPL_KERNEL), 0xc0020), 0);
 	cr_assert_eq(space_word(guest_view(g, g->mm.current, CPL_KERNEL), 0xc0020), 0);
-	fixture_free(g);
-}
-
-static bool is_kept(const struct guest *g, uint32_t cr3)
-{
-	uint32_t i;
-
-	for (i = 0; i < GUEST_TABLES; i++)
-		if (g->mm.table[i].used && g->mm.table[i].cr3 == cr3)
-			return true;
-	return false;
-}
-
-Test(guest_machine, tables_are_evicted_and_start_clean)
-{
-	struct guest *g = paged(GENERATION_S);
-	uint32_t i;
-
-	fixture_put32(g, TABLE + 0x20 * 4, 0x5067);
-	cr_assert(guest_demand_page(g, 0x20000, 0));
-	for (i = 0; i < 16 * GUEST_TABLES; i++)
-		fixture_call(g, LHCALL_NEW_PGTABLE, 0x600000 + i * 4096, 0, 0, 0);
-	/* By then every place has been given to another. */
-	cr_assert_not(is_kept(g, TOP));
-	for (i = 0; i < GUEST_SPACES; i++)
-		cr_assert_eq(g->space[i].page[0x20], 0);
-	fixture_free(g);
-}
-
-/* More tables take turns than are kept: most of them are there when it is theirs,
- * and what was in use just now always is. */
-Test(guest_machine, tables_that_take_turns_are_kept)
-{
-	const uint32_t tables = GUEST_TABLES + GUEST_TABLES / 4;
-	struct guest *g = paged(GENERATION_S);
-	uint32_t i, kept = 0, turns = 20 * tables;
-
-	for (i = 0; i < turns; i++) {
-		uint32_t cr3 = 0x600000 + i % tables * 4096;
-
-		kept += is_kept(g, cr3);
-		fixture_call(g, LHCALL_NEW_PGTABLE, cr3, 0, 0, 0);
-		cr_assert(is_kept(g, cr3));
-		if (i % tables > 4)
-			cr_assert(is_kept(g, cr3 - 4 * 4096));
-	}
-	cr_assert_gt(kept, turns / 3, "%u of %u", kept, turns);
 	fixture_free(g);
 }
 
@@ -691,7 +630,7 @@ Test(guest_machine, the_low_window_forgets)
 	size_t i;
 
 	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		struct guest *g = paged(GENERATION_S);
+		struct guest *g = fixture_paged(GENERATION_S);
 		struct space *kernel = guest_view(g, g->mm.current, CPL_KERNEL);
 
 		/* mov 0x5000,%eax at 0x20000 */

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -119,6 +121,18 @@ static pid_t running_process(void *direct)
 	return where == RUNNING_NONE ? 0 : process(direct, where - RUNNING_KERNEL);
 }
 
+/* Two for each view: more than the usual limit, of which a process may have more if it
+ * says so. */
+static void allow_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 struct direct *direct_open(const struct direct_config *config)
 {
 	struct direct *d = calloc(1, sizeof(*d));
@@ -129,6 +143,9 @@ struct direct *direct_open(const struct direct_config *config)
 	d->config = *config;
 	/* The other engine's timer: somebody else's means nothing here either. */
 	signal(SIGALRM, SIG_IGN);
+	allow_descriptors();
+	/* Mappers are children of views, and are there to be waited for when those end. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	for (i = 0; i <= VIEWS; i++)
 		atomic_init(&d->pidfd[i], -1);
 	for (i = 0; i < VIEWS; i++)
@@ -322,13 +339,16 @@ static bool serve(struct direct *d, const struct guest_owner *owner, enum channe
 {
 	struct channel *c = d->channel;
 	uint32_t address = *(volatile uint32_t *)&c->address;
+	enum view_result view;
 
 	drain_events(d);
 	switch (request) {
 	case CHANNEL_NONE:
 		return true;
 	case CHANNEL_VIEW:
-		return view_start(d, address % VIEWS) || view_failed(d, address % VIEWS);
+		view = view_start(d, address % VIEWS);
+		c->known = view == VIEW_RUNS;
+		return view != VIEW_OVER || stops(d);
 	case CHANNEL_END_VIEW:
 		view_end(d, address % VIEWS);
 		break;

@@ -81,7 +81,7 @@ void process_stop(struct direct *d);
 /* A cleanup: SIGKILL to all of them. */
 void process_kill_all(void *direct);
 /* Looks out for the end of a process; `nr` says which: a view, or VIEWS.  Returns a
- * descriptor of it, the caller's. */
+ * descriptor of it, the caller's, or -1 and errno. */
 int process_watch(struct direct *d, pid_t pid, unsigned int nr);
 /* Kicks may go to that process now.  Takes the descriptor. */
 void process_admit(struct direct *d, unsigned int nr, int fd);
@@ -91,10 +91,14 @@ void process_admit(struct direct *d, unsigned int nr, int fd);
 struct view_page *view_page(struct direct *d, unsigned int view);
 /* The sealed file with the filters of all views. */
 int view_filters(void);
-/* Starts the process of a view, up to its first stop.  False: that did not come. */
-bool view_start(struct direct *d, unsigned int view);
-/* It did not start: dies where that is the host's doing.  False: the monitor's. */
-bool view_failed(struct direct *d, unsigned int view);
+/* Starts the process of a view, up to its first stop.  Dies where the host does not let
+ * us have any. */
+enum view_result {
+	VIEW_RUNS,
+	VIEW_CROWDED,	/* the host has no room for another process */
+	VIEW_OVER,	/* ended by us: the monitor's doing, or the owner wants to stop */
+};
+enum view_result view_start(struct direct *d, unsigned int view);
 /* Wakes a monitor that waits for a view whose process is gone. */
 void view_tell_dead(struct direct *d, unsigned int view);
 /* Ends the process of a view, if it has one, and its mapper.  Returns its status as

@@ -33,8 +33,6 @@ void process_kill_all(void *arg)
 			kill(pid, SIGKILL);
 }
 
-/* Looks out for the end of a process; `nr` says which: a view, or VIEWS.  Returns a
- * descriptor of it, the caller's. */
 int process_watch(struct direct *d, pid_t pid, unsigned int nr)
 {
 	struct epoll_event event = {
@@ -42,8 +40,10 @@ int process_watch(struct direct *d, pid_t pid, unsigned int nr)
 	};
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	if (fd < 0 || epoll_ctl(d->ends_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-		die_errno("cannot watch a guest's process");
+	if (fd >= 0 && epoll_ctl(d->ends_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+		close(fd);
+		fd = -1;
+	}
 	return fd;
 }
 
@@ -143,15 +143,12 @@ static int make_shared(struct direct *d)
 {
 	void *channel = d->channel, *views = d->views;
 	int channel_fd = share("uml-host-channel", MONITOR_CHANNEL_BYTES, &channel);
-	unsigned int i;
 
 	d->views_fd = share("uml-host-views", MONITOR_VIEWS_BYTES, &views);
 	d->channel = channel;
 	d->views = views;
 	if (pipe2(d->answers, O_CLOEXEC) != 0)
 		die_errno("cannot make a pipe");
-	for (i = 0; i < VIEWS; i++)
-		view_page(d, i)->turn = VIEW_TURN_DEAD;
 	return channel_fd;
 }
 
@@ -180,7 +177,7 @@ void process_start(struct direct *d, uint32_t floor_rounds)
 	pid_t parent = getpid(), pid;
 	struct channel *c;
 	uint32_t step;
-	int fd = make_shared(d);
+	int fd = make_shared(d), watched;
 
 	c = d->channel;
 	c->guest_bytes = d->config.guest_bytes;
@@ -197,7 +194,10 @@ void process_start(struct direct *d, uint32_t floor_rounds)
 	close(fd);
 	atomic_store(&d->pid, pid);
 	start_watching(d);
-	process_admit(d, VIEWS, process_watch(d, pid, VIEWS));
+	watched = process_watch(d, pid, VIEWS);
+	if (watched < 0)
+		die_errno("cannot watch a guest's process");
+	process_admit(d, VIEWS, watched);
 	while (wait_request(d, read_bell(d)) != CHANNEL_READY && !atomic_load(&d->gone))
 		;
 	step = c->failed_step;

@@ -51,23 +51,24 @@ void view_tell_dead(struct direct *d, unsigned int view)
 int view_end(struct direct *d, unsigned int view)
 {
 	struct pollfd mapper = { .fd = d->mapper_fd[view], .events = POLLIN };
+	pid_t pid, mapper_pid;
 	int status = 0;
-	pid_t pid;
 
 	pthread_mutex_lock(&d->ends);
 	pid = atomic_exchange(&d->view_pid[view], 0);
-	atomic_store(&d->mapper_pid[view], 0);
+	mapper_pid = atomic_exchange(&d->mapper_pid[view], 0);
 	pthread_mutex_unlock(&d->ends);
 	if (pid <= 0)
 		return 0;
 	kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	/* The kernel ends it with its parent.  It must not see the orders of
-	 * its successor; whoever made us take another for it waits in vain. */
+	/* The kernel ends it with its parent, and makes it our child.  It must not see
+	 * the orders of its successor; whoever made us take another for it waits in vain. */
 	if (mapper.fd >= 0) {
 		poll(&mapper, 1, (int)(START_NS / 1000000));
 		close(mapper.fd);
+		waitpid(mapper_pid, NULL, WNOHANG | __WALL);
 	}
 	d->mapper_fd[view] = -1;
 	view_tell_dead(d, view);
@@ -77,7 +78,8 @@ int view_end(struct direct *d, unsigned int view)
 _Noreturn static void become_view(struct direct *d, unsigned int view, pid_t parent)
 {
 	const int fds[] = { d->config.ram_fd, d->answers[1], d->views_fd, d->filters_fd };
-	char number[] = { (char)('0' + view / 10), (char)('0' + view % 10), '\0' };
+	char number[] = { (char)('0' + view / 100), (char)('0' + view / 10 % 10),
+			  (char)('0' + view % 10), '\0' };
 
 	program_detach(parent, false);
 	program_become(d->view_image_fd, VIEW_NAME, number, fds, 4);
@@ -109,7 +111,8 @@ int view_filters(void)
 	return fd;
 }
 
-static bool is_child_of(pid_t pid, pid_t parent)
+/* Is it?  1, 0, or -1: the host has no descriptor to look by. */
+static int is_child_of(pid_t pid, pid_t parent)
 {
 	char path[64];
 	int found = 0;
@@ -117,15 +120,17 @@ static bool is_child_of(pid_t pid, pid_t parent)
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	f = fopen(path, "re");
-	if (f && fscanf(f, "%*d (%*[^)]) %*c %d", &found) != 1)
+	if (!f)
+		return errno == ENOENT ? 0 : -1;
+	if (fscanf(f, "%*d (%*[^)]) %*c %d", &found) != 1)
 		found = 0;
-	if (f)
-		fclose(f);
+	fclose(f);
 	return found == parent;
 }
 
-/* Has the process its filter?  Its page can say that it has, the kernel knows. */
-static bool is_confined(pid_t pid)
+/* Has the process its filter?  Its page can say that it has, the kernel knows.  1, 0, or
+ * -1: the host has no descriptor to look by. */
+static int is_confined(pid_t pid)
 {
 	char path[64], line[256];
 	unsigned int mode = 0;
@@ -134,7 +139,7 @@ static bool is_confined(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	f = fopen(path, "re");
 	if (!f)
-		die_errno("cannot look at a process for the guest's programs");
+		return -1;
 	while (fgets(line, sizeof(line), f))
 		if (sscanf(line, "Seccomp: %u", &mode) == 1)
 			break;
@@ -143,28 +148,66 @@ static bool is_confined(pid_t pid)
 }
 
 /* Its mapper, as its page says.  The monitor shares that page, so only a child of the
- * view is believed in. */
-static void find_mapper(struct direct *d, unsigned int view, pid_t pid)
+ * view is believed in.  False: the host has no descriptor for it. */
+static bool find_mapper(struct direct *d, unsigned int view, pid_t pid)
 {
 	pid_t mapper = (pid_t)*(volatile uint64_t *)&view_page(d, view)->mapper;
+	int is_ours = mapper > 0 ? is_child_of(mapper, pid) : 0;
 
-	if (mapper <= 0 || !is_child_of(mapper, pid))
-		return;
+	if (is_ours <= 0)
+		return is_ours == 0;
 	d->mapper_fd[view] = (int)syscall(SYS_pidfd_open, mapper, 0);
+	if (d->mapper_fd[view] < 0 && errno != ESRCH)
+		return false;
 	atomic_store(&d->mapper_pid[view], mapper);
+	return true;
 }
 
-/* Starts the process of a view, up to its first stop.  False: that did not come.  The
- * monitor may play with the page they share: nothing here waits for ever, or believes
+/* Processes, descriptors, memory: what can be there again when others end. */
+static bool is_shortage(int error)
+{
+	return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE ||
+	       error == ENOSPC;
+}
+
+static enum view_result no_process(int error)
+{
+	if (is_shortage(error))
+		return VIEW_CROWDED;
+	errno = error;
+	die_errno("cannot start a process for the guest's programs");
+}
+
+/* A view did not start.  It ends by itself where the host does not let it; only
+ * where it had to be ended was it the monitor's doing. */
+static enum view_result view_failed(struct direct *d, unsigned int view)
+{
+	int error = (int)-*(volatile int64_t *)&view_page(d, view)->failed;
+	int status = view_end(d, view);
+
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return VIEW_OVER;
+	return no_process(error);
+}
+
+static enum view_result view_unwatched(struct direct *d, unsigned int view)
+{
+	int error = errno;
+
+	view_end(d, view);
+	return no_process(error);
+}
+
+/* The monitor may play with the page they share: nothing here waits for ever, or believes
  * more of it than whose turn it is.  A kick that found the process before it has its
  * filter would leave a frame in that page, and whoever changes it there runs what it
  * likes, with all the user's rights: so nobody can kick it until it has. */
-bool view_start(struct direct *d, unsigned int view)
+enum view_result view_start(struct direct *d, unsigned int view)
 {
 	struct view_page *p = view_page(d, view);
 	uint64_t until = engine_clock_ns() + START_NS;
 	pid_t parent = getpid(), pid;
-	int fd;
+	int fd, confined;
 
 	view_end(d, view);
 	memset(p, 0, sizeof(*p));
@@ -173,34 +216,22 @@ bool view_start(struct direct *d, unsigned int view)
 	p->monitor_sleeps = 1;
 	pid = fork();
 	if (pid < 0)
-		die_errno("cannot start a process for the guest's programs");
+		return no_process(errno);
 	if (pid == 0)
 		become_view(d, view, parent);
 	atomic_store(&d->view_pid[view], pid);
 	fd = process_watch(d, pid, view);
+	if (fd < 0)
+		return view_unwatched(d, view);
 	while (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) == VIEW_TURN_GUEST &&
 	       engine_clock_ns() < until && !stops(d))
 		futex_wait(&p->turn, VIEW_TURN_GUEST, SLICE_NS);
-	if (__atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) != VIEW_TURN_MONITOR ||
-	    !is_confined(pid)) {
+	confined = __atomic_load_n(&p->turn, __ATOMIC_SEQ_CST) == VIEW_TURN_MONITOR ?
+			is_confined(pid) : 0;
+	if (confined <= 0) {
 		close(fd);
-		return false;
+		return confined ? view_unwatched(d, view) : view_failed(d, view);
 	}
 	process_admit(d, view, fd);
-	find_mapper(d, view, pid);
-	return true;
-}
-
-/* A view did not start.  It ends by itself where the host does not let it; only
- * where it had to be ended was it the monitor's doing. */
-bool view_failed(struct direct *d, unsigned int view)
-{
-	int error = (int)-*(volatile int64_t *)&view_page(d, view)->failed;
-	int status = view_end(d, view);
-
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
-		errno = error;
-		die_errno("cannot start a process for the guest's programs");
-	}
-	return stops(d);
+	return find_mapper(d, view, pid) ? VIEW_RUNS : view_unwatched(d, view);
 }

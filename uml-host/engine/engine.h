@@ -72,6 +72,9 @@ struct engine_vcpu {
 	struct engine_regs regs;
 	uint32_t fs_base, gs_base;	/* bytes; bases of the loaded FS, GS */
 	uint16_t space;			/* index of the space to run in */
+	/* The host had no process for that space until another space lost its own:
+	 * better to use fewer. */
+	bool crowded;
 	struct engine_exit exit;
 };
 

@@ -25,7 +25,7 @@
 #define HOST_CS64 0x33
 #define HOST_DS 0x2b
 
-#define ENGINE_MAX_SPACES 128
+#define ENGINE_MAX_SPACES 576
 
 struct stub {
 	pid_t pid;		/* 0: not started */

@@ -19,7 +19,7 @@ static bool op_extends(const struct space_op *op, const struct space_op *next)
 /* The first mapped page of [page, end), or `end`. */
 static uint32_t next_mapped(const struct space *s, uint32_t page, uint32_t end)
 {
-	while (page < end && !s->page[page]) {
+	while (page < end && !space_word(s, page)) {
 		if (s->count[page / SPACE_SLOT_PAGES])
 			page++;
 		else
@@ -163,6 +163,16 @@ void space_clear(struct space *s)
 	s->mapped = 0;
 	s->nr_ops = 0;
 	s->removes = s->reset = true;
+}
+
+void space_renew(struct space *s)
+{
+	unsigned int index;
+
+	space_clear(s);
+	for (index = 0; index < SPACE_LDT_ENTRIES; index++)
+		if (s->ldt[index])
+			s->ldt_stale |= 1ull << index;
 }
 
 void space_set_ldt(struct space *s, unsigned int index, uint64_t descriptor)

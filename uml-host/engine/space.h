@@ -41,9 +41,8 @@ struct space_op {
 	uint32_t prot;		/* SPACE_READ | ... of a MAP */
 };
 
+/* Laid out so that one that is hardly used takes few pages of the host's memory. */
 struct space {
-	/* frame << 3 | prot; 0 where nothing is mapped. */
-	uint32_t page[SPACE_PAGES];
 	uint16_t count[SPACE_SLOTS];	/* mapped pages per 4 MiB */
 	uint32_t mapped;		/* mapped pages in all */
 	uint32_t nr_ops;
@@ -61,12 +60,15 @@ struct space {
 	uint64_t ldt[SPACE_LDT_ENTRIES];
 	uint64_t ldt_stale;
 	struct space_op ops[SPACE_QUEUE];
+	/* frame << 3 | prot; 0 where nothing is mapped. */
+	_Alignas(4096) uint32_t page[SPACE_PAGES];
 };
 
-/* The frame and protection behind linear page `page`; 0 if nothing is. */
+/* The frame and protection behind linear page `page`; 0 if nothing is.  To read a word
+ * that was never written would cost a page, too. */
 static inline uint32_t space_word(const struct space *s, uint32_t page)
 {
-	return s->page[page];
+	return s->count[page / SPACE_SLOT_PAGES] ? s->page[page] : 0;
 }
 static inline uint32_t space_word_frame(uint32_t word) { return word >> 3; }
 static inline uint32_t space_word_prot(uint32_t word) { return word & SPACE_PROT_MASK; }
@@ -81,6 +83,9 @@ void space_unmap(struct space *s, uint32_t page, uint32_t pages);
 
 /* Unmaps everything. */
 void space_clear(struct space *s);
+
+/* The same, and its process, the next one, has nothing in its LDT. */
+void space_renew(struct space *s);
 
 /* Puts a segment descriptor into entry `index` of the host LDT.  Whatever the
  * descriptor says, it becomes a data segment of ring 3. */

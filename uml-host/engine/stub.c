@@ -104,33 +104,56 @@ static void put_filter(struct stub_channel *channel)
 	channel->filter = STUB_CHANNEL + STUB_OPS;
 }
 
-static void spawn(struct engine *e, struct stub *stub)
+/* A channel for a stub that has none; false, and errno: the host has no room. */
+static bool open_channel(struct stub *stub, int *fd)
+{
+	void *channel = MAP_FAILED;
+
+	*fd = memfd_create("uml-host-channel", MFD_CLOEXEC);
+	if (*fd >= 0 && ftruncate(*fd, STUB_CHANNEL_BYTES) == 0)
+		channel = mmap(NULL, STUB_CHANNEL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	stub->fpu = malloc(STUB_FPU_BYTES);
+	if (channel == MAP_FAILED || !stub->fpu)
+		return false;
+	stub->channel = channel;
+	stub->fpu_bytes = 0;
+	return true;
+}
+
+static void close_channel(struct stub *stub)
+{
+	if (stub->channel)
+		munmap(stub->channel, STUB_CHANNEL_BYTES);
+	stub->channel = NULL;
+	free(stub->fpu);
+	stub->fpu = NULL;
+}
+
+/* False, and errno: the host has no room for another process. */
+static bool spawn(struct engine *e, struct stub *stub)
 {
 	pid_t parent = getpid();
 	struct stub_channel *channel;
 	struct user_regs_struct regs;
-	int fd, status;
+	int fd, status, error;
 
-	fd = memfd_create("uml-host-channel", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, STUB_CHANNEL_BYTES) != 0)
-		die_errno("cannot make the channel of a stub process");
-	channel = mmap(NULL, STUB_CHANNEL_BYTES, PROT_READ | PROT_WRITE,
-		       MAP_SHARED, fd, 0);
-	if (channel == MAP_FAILED)
-		die_errno("cannot map the channel of a stub process");
-	put_filter(channel);
-	stub->fpu = malloc(STUB_FPU_BYTES);
-	if (!stub->fpu)
-		die("out of memory");
-	stub->fpu_bytes = 0;
-
-	stub->channel = channel;
-	stub->pid = fork();
-	if (stub->pid < 0)
-		die_errno("cannot start a stub process");
+	if (open_channel(stub, &fd)) {
+		put_filter(stub->channel);
+		stub->pid = fork();
+	} else {
+		stub->pid = -1;
+	}
+	channel = stub->channel;
 	if (stub->pid == 0)
 		become_stub(e, channel, fd, parent);
+	error = errno;
 	close(fd);
+	if (stub->pid < 0) {
+		stub->pid = 0;
+		close_channel(stub);
+		errno = error;
+		return false;
+	}
 
 	/* The stop of execveat. */
 	stub_wait(stub, &status);
@@ -158,6 +181,39 @@ static void spawn(struct engine *e, struct stub *stub)
 	stub->run_batch = channel->run_batch;
 	stub->probe = channel->probe;
 	stub->floor = channel->floor;
+	return true;
+}
+
+static void end_stub(struct stub *stub)
+{
+	int status;
+
+	if (stub->pid > 0)
+		kill(stub->pid, SIGKILL);
+	while (stub->pid > 0)
+		stub_wait(stub, &status);
+	close_channel(stub);
+}
+
+/* The host has no process for another space: one that is there goes, rather one that
+ * has nothing mapped.  False: there is none. */
+static bool make_room(struct engine *e, unsigned int space)
+{
+	unsigned int i, victim = ENGINE_MAX_SPACES;
+
+	for (i = 0; i < e->config.nr_spaces; i++) {
+		if (i == space || (int)i == e->current || !e->stub[i].pid)
+			continue;
+		victim = i;
+		if (!e->config.spaces[i].mapped)
+			break;
+	}
+	if (victim == ENGINE_MAX_SPACES)
+		return false;
+	end_stub(&e->stub[victim]);
+	space_renew(&e->config.spaces[victim]);
+	e->config.vcpu->crowded = true;
+	return true;
 }
 
 /* Are protection keys on, so that guest code can use WRPKRU? */
@@ -173,23 +229,17 @@ void stubs_open(struct engine *e)
 	e->image_fd = program_file(STUB_NAME, stub_image, (size_t)(stub_image_end - stub_image));
 	e->protection_keys = has_protection_keys();
 	cleanup_add(kill_stubs, e);
-	spawn(e, &e->stub[0]);
+	if (!spawn(e, &e->stub[0]))
+		die_errno("cannot start a stub process");
 }
 
 void stubs_close(struct engine *e)
 {
-	int i, status;
+	int i;
 
 	kill_stubs(e);
-	for (i = 0; i < ENGINE_MAX_SPACES; i++) {
-		struct stub *stub = &e->stub[i];
-
-		if (stub->channel)
-			munmap(stub->channel, STUB_CHANNEL_BYTES);
-		free(stub->fpu);
-		while (stub->pid > 0)
-			stub_wait(stub, &status);
-	}
+	for (i = 0; i < ENGINE_MAX_SPACES; i++)
+		end_stub(&e->stub[i]);
 	cleanup_remove(kill_stubs, e);
 	close(e->image_fd);
 }
@@ -315,7 +365,9 @@ struct stub *stub_enter(struct engine *e, unsigned int space)
 	long result;
 
 	if (!stub->pid) {
-		spawn(e, stub);
+		while (!spawn(e, stub))
+			if (!make_room(e, space))
+				die_errno("cannot start a stub process");
 		debug_enter(e, stub);
 	}
 	target.op = stub->channel->op;

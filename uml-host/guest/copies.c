@@ -67,7 +67,7 @@ static void unmap_frame(struct guest *g, uint32_t frame, bool writable_only)
 	unsigned int i;
 	uint32_t page;
 
-	for (i = 0; i < GUEST_SPACES; i++) {
+	for (i = guest_next_space(g, 0); i < GUEST_SPACES; i = guest_next_space(g, i + 1)) {
 		struct space *s = &g->space[i];
 
 		for (page = 0; s->mapped && page < SPACE_PAGES; page++) {
@@ -82,7 +82,8 @@ static void unmap_frame(struct guest *g, uint32_t frame, bool writable_only)
 			    (writable_only && !(space_word_prot(word) & SPACE_WRITE)))
 				continue;
 			space_unmap(s, page, 1);
-			g->mm.taken |= 1ull << i / 2;
+			if (guest_is_user_space(i))
+				guest_note_taken(g, guest_table_of(i));
 		}
 	}
 }

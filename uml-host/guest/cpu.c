@@ -18,12 +18,12 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 	unsigned int i;
 
 	/* Not the spaces: they are large, and sparse while unused. */
+	for (i = guest_next_space(g, 0); i < GUEST_SPACES; i = guest_next_space(g, i + 1))
+		if (g->space[i].mapped || g->space[i].nr_ops)
+			space_clear(&g->space[i]);
 	memset(g, 0, offsetof(struct guest, space));
 	if (setup->tamper)
 		g->tamper = *setup->tamper;
-	for (i = 0; i < GUEST_SPACES; i++)
-		if (g->space[i].mapped || g->space[i].nr_ops)
-			space_clear(&g->space[i]);
 
 	g->ram_offset = setup->ram_offset;
 	g->mem_bytes = setup->mem_bytes;
@@ -43,6 +43,8 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 	g->lg.gens = g->lg.forced_gens = setup->gens;
 	g->mm.mode = MM_DIRECT;
 	g->mm.table[0].used = true;
+	g->mm.used = 1;
+	g->mm.most = GUEST_TABLES;
 
 	g->gdt[LGUEST_KERNEL_CS >> 3] = BOOT_KERNEL_CODE;
 	g->gdt[LGUEST_KERNEL_DS >> 3] = BOOT_KERNEL_DATA;

@@ -44,12 +44,18 @@
 #define PTE_FRAME_MASK 0x000ffffffffff000ull
 #define PTE_TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
-#define GUEST_TABLES 64u	/* page tables whose shadows are kept */
-#define GUEST_SPACES (2 * GUEST_TABLES)	/* a kernel and a user view each */
+/* Page tables whose shadows are kept: that many programs take turns without losing
+ * them.  First come the spaces of kernel views, then a user view for each table. */
+#define GUEST_TABLES 512u
+#define GUEST_KERNEL_VIEWS 64u
+#define GUEST_FOUND 1024u
+#define GUEST_EMPTIED 8u
+#define GUEST_SPACES (GUEST_KERNEL_VIEWS + GUEST_TABLES)
 
 /* Which host address spaces show the guest's tables. */
 enum view_layout {
-	VIEWS_PER_TABLE,	/* each table has a kernel and a user view */
+	VIEWS_PER_TABLE,	/* a user view each; the first tables a kernel view each, and
+				 * all the others one */
 	VIEWS_ONE_KERNEL,	/* each has a user view; one kernel view for all */
 	VIEWS_ONE,		/* one for all, programs and kernel alike */
 };
@@ -117,18 +123,47 @@ struct guest_mm {
 	bool pae;
 	bool pae_known;
 	uint32_t current;	/* index into table[] */
+	uint32_t shown;		/* the table that the shared kernel view shows */
 	uint32_t clock;		/* counts changes of table */
 	uint32_t random;	/* the last choice of one to give up */
-	/* Bit n: table n's user view has lost something that its process, if it
-	 * has one, may still have. */
-	uint64_t taken;
+	uint32_t used;		/* tables that are */
+	uint32_t most;		/* that may be: fewer where the host has no process for more */
+	/* Tables whose user view has lost something that its process, if it has one,
+	 * may still have. */
+	uint64_t taken[GUEST_TABLES / 64];
+	/* Tables whose user view has pages of kernel addresses, or had. */
+	uint64_t high[GUEST_TABLES / 64];
+	/* Where a table was found, by a hash of its cr3; and, one more than their index,
+	 * the last ones whose programs lost everything, as one does that ends. */
+	uint16_t found[GUEST_FOUND];
+	uint16_t emptied[GUEST_EMPTIED];
+	uint32_t nr_emptied;
+	uint64_t touched[(GUEST_SPACES + 63) / 64];	/* spaces that were ever used */
 	struct {
 		bool used;
 		bool stale;	/* compare with the guest's tables before use */
+		/* With PAE: which page of second-level entries its top ones name, read
+		 * anew after whatever makes a processor do so. */
+		bool tops_known;
 		uint32_t cr3;
 		uint32_t last_used;
+		uint32_t top[4];
 	} table[GUEST_TABLES];
 };
+
+/* The space of a table's user view, and the table of such a space. */
+static inline unsigned int guest_user_space(unsigned int table)
+{
+	return GUEST_KERNEL_VIEWS + table;
+}
+static inline bool guest_is_user_space(unsigned int space)
+{
+	return space >= GUEST_KERNEL_VIEWS;
+}
+static inline unsigned int guest_table_of(unsigned int space)
+{
+	return space - GUEST_KERNEL_VIEWS;
+}
 
 /* Why guest code stopped, for statistics. X(ID, "what") */
 #define STOP_LIST(X)					\
@@ -473,6 +508,29 @@ void hcall_set_pmd(struct guest *g, const uint32_t arg[4]);
 void hcall_set_pgd(struct guest *g, const uint32_t arg[4]);
 /* Drops every mapping of every view. */
 void guest_drop_shadows(struct guest *g);
+/* The first space from `i` on that was ever used, or GUEST_SPACES: to look at the others
+ * would cost a page each. */
+unsigned int guest_next_space(const struct guest *g, unsigned int i);
+/* Something went from the user view of a table. */
+void guest_note_taken(struct guest *g, unsigned int table);
+/* Have programs of that table nothing in their view?  Never, where they share the kernel's. */
+bool guest_table_is_empty(struct guest *g, unsigned int table);
+/* Its views forget its programs.  Kernel mappings are the same in all tables, so they stay. */
+void guest_forget_table(struct guest *g, unsigned int table);
+
+/* --- tables.c: which page tables have shadows -------------------------------- */
+
+/* The table at that address, or -1; a place for one that was not there. */
+int guest_find_table(struct guest *g, uint32_t cr3);
+unsigned int guest_new_table(struct guest *g, uint32_t cr3);
+void guest_set_used(struct guest *g, unsigned int table, bool used);
+/* Its programs have nothing left, perhaps because there are none any more. */
+void guest_note_emptied(struct guest *g, unsigned int table);
+/* The engine says that the host has no process for one space more: from now on fewer
+ * tables are used. */
+void guest_crowded(struct guest *g);
+/* With PAE: the pages that its four top entries name. */
+const uint32_t *guest_table_tops(struct guest *g, unsigned int table);
 /* A page fault: true if a mapping was missing that the guest's tables allow. */
 bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error);
 /* The view code runs in now: by page table and privilege. */

@@ -28,6 +28,7 @@ void guest_import(struct guest *own, const struct guest *theirs)
 	make_bool(&own->mm.pae);
 	make_bool(&own->mm.pae_known);
 	own->mm.current %= GUEST_TABLES;
+	own->mm.shown %= GUEST_TABLES;
 	if (own->mm.mode > MM_TABLES)
 		own->mm.mode = MM_TABLES;
 	if (own->lg.layout >= GUEST_LAYOUTS)

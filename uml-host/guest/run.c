@@ -152,6 +152,8 @@ void guest_run(struct guest *g, struct engine *engine, const struct guest_owner 
 		g->stats.cause = NR_STOPS;
 		if (g->cpu.v.exit.kind == ENGINE_EXIT_GONE)
 			die("the process that ran the guest was killed from outside");
+		if (g->cpu.v.crowded)
+			guest_crowded(g);
 		if (owner->stopped && owner->stopped(owner->context))
 			continue;
 		guest_handle_exit(g);

@@ -11,32 +11,67 @@
  * Where changing the address space costs more than mapping anew, all tables
  * share one kernel view, which shows the current table and forgets the part of
  * the programs when that changes (VIEWS_ONE_KERNEL), or programs run in it too
- * (VIEWS_ONE).
+ * (VIEWS_ONE).  Elsewhere those do that are too many to have one each.
  *
  * Where a call says that something changed, the view is compared with the
  * tables and only what differs goes.
  */
+#include <string.h>
+
 #include "guest/guest.h"
 
 #define USER_AROUND 16u		/* pages mapped around a user fault */
 #define KERNEL_AROUND 512u	/* most pages of a contiguous kernel run */
 #define FAULTS_WITHOUT_PROGRESS 16u
 
-static bool shares_view(const struct guest *g, unsigned int cpl)
+static void set_bit(uint64_t *bits, unsigned int n)
 {
-	return g->views == VIEWS_ONE || (g->views == VIEWS_ONE_KERNEL && cpl != CPL_USER);
+	bits[n / 64] |= 1ull << n % 64;
+}
+
+static void clear_bit(uint64_t *bits, unsigned int n)
+{
+	bits[n / 64] &= ~(1ull << n % 64);
+}
+
+static bool has_bit(const uint64_t *bits, unsigned int n)
+{
+	return bits[n / 64] >> n % 64 & 1;
+}
+
+/* Of kernel views, the one that more than one table have. */
+static unsigned int shared_index(const struct guest *g)
+{
+	return g->views == VIEWS_PER_TABLE ? GUEST_KERNEL_VIEWS - 1 : 0;
 }
 
 static unsigned int view_index(const struct guest *g, unsigned int table, unsigned int cpl)
 {
-	return shares_view(g, cpl) ? 0 : 2 * table + (cpl == CPL_USER);
+	if (cpl == CPL_USER && g->views != VIEWS_ONE)
+		return guest_user_space(table);
+	return table < shared_index(g) ? table : shared_index(g);
+}
+
+static bool shares_kernel_view(const struct guest *g, unsigned int table)
+{
+	return view_index(g, table, CPL_KERNEL) == shared_index(g);
 }
 
 struct space *guest_view(struct guest *g, unsigned int table, unsigned int cpl)
 {
-	if (shares_view(g, cpl) && table != g->mm.current)
+	unsigned int index = view_index(g, table, cpl);
+
+	if (index == shared_index(g) && table != g->mm.shown)
 		return NULL;
-	return &g->space[view_index(g, table, cpl)];
+	set_bit(g->mm.touched, index);
+	return &g->space[index];
+}
+
+unsigned int guest_next_space(const struct guest *g, unsigned int i)
+{
+	while (i < GUEST_SPACES && !has_bit(g->mm.touched, i))
+		i++;
+	return i;
 }
 
 unsigned int guest_current_space(const struct guest *g)
@@ -109,10 +144,15 @@ static bool needs_no_table(const struct guest *g, uint32_t page)
 
 /* Something goes from a view: where programs run on while their kernel does, they
  * must lose it before that goes on. */
+void guest_note_taken(struct guest *g, unsigned int table)
+{
+	set_bit(g->mm.taken, table);
+}
+
 static void note_taken(struct guest *g, unsigned int table, unsigned int cpl)
 {
 	if (cpl == CPL_USER)
-		g->mm.taken |= 1ull << table;
+		guest_note_taken(g, table);
 }
 
 static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
@@ -166,11 +206,19 @@ static bool is_unchanged(const struct last_table *t, uint32_t page, uint32_t wor
 	       (entry & PTE_FRAME_MASK) >> GUEST_PAGE_SHIFT == space_word_frame(word);
 }
 
+bool guest_table_is_empty(struct guest *g, unsigned int table)
+{
+	struct space *user = own_view(g, table, CPL_USER);
+
+	return user && !user->mapped;
+}
+
 /* Drops from both views of a table what its entries no longer say. */
 static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t end)
 {
 	static const unsigned int cpls[2] = { CPL_KERNEL, CPL_USER };
 	const uint32_t per_table = g->mm.pae ? 512 : 1024;
+	const bool was_empty = guest_table_is_empty(g, table);
 	struct last_table t = { 0 };
 	uint32_t page, word;
 	unsigned int i;
@@ -198,16 +246,18 @@ static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t
 				resync_page(g, table, cpls[i], page);
 		}
 	}
+	if (!was_empty && guest_table_is_empty(g, table))
+		guest_note_emptied(g, table);
 }
 
 void guest_drop_shadows(struct guest *g)
 {
 	unsigned int i;
 
-	for (i = 0; i < GUEST_SPACES; i++)
+	for (i = guest_next_space(g, 0); i < GUEST_SPACES; i = guest_next_space(g, i + 1))
 		if (g->space[i].mapped)
 			space_clear(&g->space[i]);
-	g->mm.taken = ~0ull;
+	memset(g->mm.taken, 0xff, sizeof(g->mm.taken));
 }
 
 static uint32_t kernel_page(const struct guest *g)
@@ -261,6 +311,13 @@ static void map_kernel_run(struct guest *g, struct space *view, uint32_t page,
 	space_map(view, first, frame - (page - first), end - first, prot);
 }
 
+/* The user view of the current table gets that page, or some around it. */
+static void note_high(struct guest *g, uint32_t page)
+{
+	if (page >= kernel_page(g))
+		set_bit(g->mm.high, g->mm.current);
+}
+
 static void map_user_window(struct guest *g, struct space *view, uint32_t page,
 			    unsigned int cpl)
 {
@@ -277,6 +334,8 @@ static void map_user_window(struct guest *g, struct space *view, uint32_t page,
 		if (prot)
 			space_map(view, p, shown_frame(g, &pte, cpl), 1, prot);
 	}
+	if (cpl == CPL_USER)
+		note_high(g, page);
 }
 
 static void map_around(struct guest *g, uint32_t page, const struct guest_pte *pte,
@@ -381,16 +440,6 @@ bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error)
 
 /* --- page-table calls --------------------------------------------------------- */
 
-static int find_table(const struct guest *g, uint32_t cr3)
-{
-	unsigned int i;
-
-	for (i = 0; i < GUEST_TABLES; i++)
-		if (g->mm.table[i].used && g->mm.table[i].cr3 == cr3)
-			return (int)i;
-	return -1;
-}
-
 /* What a kernel view shows of programs. */
 static void forget_programs(struct guest *g, struct space *view)
 {
@@ -398,41 +447,18 @@ static void forget_programs(struct guest *g, struct space *view)
 	guest_low_forget(view);
 }
 
-/* A place for a table not seen before: a free one, or any that was not in use just
- * now.  The one unused longest would be the wrong one when more programs than there
- * are places take turns: always the next. */
-static unsigned int choose_table(struct guest *g)
+void guest_forget_table(struct guest *g, unsigned int table)
 {
-	unsigned int i;
+	struct space *kernel = own_view(g, table, CPL_KERNEL);
+	struct space *user = own_view(g, table, CPL_USER);
 
-	for (i = 0; i < GUEST_TABLES; i++)
-		if (!g->mm.table[i].used)
-			return i;
-	do {
-		/* Numerical Recipes' generator: the same choices every time. */
-		g->mm.random = g->mm.random * 1664525 + 1013904223;
-		i = (g->mm.random >> 16) % GUEST_TABLES;
-	} while (g->mm.clock - g->mm.table[i].last_used < GUEST_TABLES / 4);
-	return i;
-}
-
-/* Kernel mappings are the same in all tables, so they stay. */
-static unsigned int new_table(struct guest *g, uint32_t cr3)
-{
-	unsigned int victim = choose_table(g);
-	struct space *kernel, *user;
-
-	kernel = own_view(g, victim, CPL_KERNEL);
-	user = own_view(g, victim, CPL_USER);
 	if (kernel)
 		forget_programs(g, kernel);
 	if (user && user->mapped) {
 		space_clear(user);
-		note_taken(g, victim, CPL_USER);
+		note_taken(g, table, CPL_USER);
 	}
-	g->mm.table[victim].used = true;
-	g->mm.table[victim].cr3 = cr3;
-	return victim;
+	clear_bit(g->mm.high, table);
 }
 
 /* The entries of a table that say where kernel addresses are: one per 4 MiB, or
@@ -452,14 +478,19 @@ static uint64_t kernel_entry(struct guest *g, uint32_t cr3, uint32_t page)
 	return guest_bytes(g, at, pte_bytes(g)) ? read_pte(g, at) : 0;
 }
 
-/* The kernel view that all tables share showed `old` until now.  Kernel addresses
+/* The shared kernel view shows the current table from now on.  Kernel addresses
  * mean the same in every table but for what one has not been told yet. */
-static void change_shared_view(struct guest *g, uint32_t old)
+static void change_shared_view(struct guest *g)
 {
 	const uint32_t step = g->mm.pae ? 512 : 1024;
-	struct space *view = guest_view(g, g->mm.current, CPL_KERNEL);
+	const uint32_t old = g->mm.table[g->mm.shown].cr3;
+	struct space *view;
 	uint32_t page;
 
+	/* What the view has not been compared with yet, it is now. */
+	g->mm.table[g->mm.current].stale |= g->mm.table[g->mm.shown].stale;
+	g->mm.shown = g->mm.current;
+	view = guest_view(g, g->mm.current, CPL_KERNEL);
 	forget_programs(g, view);
 	for (page = kernel_page(g); page < SPACE_PAGES; page += step)
 		if (view->count[page / SPACE_SLOT_PAGES] &&
@@ -486,7 +517,7 @@ void guest_check_stack(struct guest *g)
 
 void hcall_new_pgtable(struct guest *g, const uint32_t arg[4])
 {
-	uint32_t cr3 = arg[0], old;
+	uint32_t cr3 = arg[0];
 	bool fresh = false;
 	int table;
 
@@ -500,20 +531,18 @@ void hcall_new_pgtable(struct guest *g, const uint32_t arg[4])
 		guest_take_back_gates(g);
 		g->mm.mode = MM_TABLES;
 		guest_drop_shadows(g);
-		g->mm.table[g->mm.current].used = false;
+		guest_set_used(g, g->mm.current, false);
 	}
-	table = find_table(g, cr3);
+	table = guest_find_table(g, cr3);
 	if (table < 0) {
-		table = (int)new_table(g, cr3);
+		table = (int)guest_new_table(g, cr3);
 		fresh = true;
 	}
-	old = current_cr3(g);
-	if (g->mm.current != (uint32_t)table) {
-		g->mm.current = (uint32_t)table;
-		if (g->views != VIEWS_PER_TABLE)
-			change_shared_view(g, old);
-	}
+	g->mm.current = (uint32_t)table;
+	if (g->mm.shown != g->mm.current && shares_kernel_view(g, g->mm.current))
+		change_shared_view(g);
 	g->mm.table[table].last_used = ++g->mm.clock;
+	g->mm.table[table].tops_known = false;
 	if (g->mm.table[table].stale)
 		resync(g, (unsigned int)table, 0, SPACE_PAGES);
 	g->mm.table[table].stale = false;
@@ -525,13 +554,16 @@ void hcall_flush_tlb(struct guest *g, const uint32_t arg[4])
 {
 	unsigned int i;
 
+	g->mm.table[g->mm.current].tops_known = false;
 	if (!arg[0]) {
 		resync(g, g->mm.current, 0, kernel_page(g));
 		return;
 	}
 	/* Others are compared when they are next used. */
-	for (i = 0; i < GUEST_TABLES; i++)
-		g->mm.table[i].stale = g->mm.table[i].used && i != g->mm.current;
+	for (i = 0; i < GUEST_TABLES; i++) {
+		g->mm.table[i].stale = i != g->mm.current;
+		g->mm.table[i].tops_known = false;
+	}
 	resync(g, g->mm.current, 0, SPACE_PAGES);
 	if (g->mm.mode == MM_TABLES)
 		guest_check_stack(g);
@@ -561,6 +593,7 @@ static void update_page(struct guest *g, unsigned int table, uint32_t page)
 	prot = allowed(g, &pte, CPL_USER);
 	if (!prot)
 		return;
+	note_high(g, page);
 	space_map(user, page, shown_frame(g, &pte, CPL_USER), 1, prot);
 	/* This one is waited for now. */
 	user->urgent |= page == g->cpu.reflected_page;
@@ -575,7 +608,8 @@ void hcall_set_pte(struct guest *g, const uint32_t arg[4])
 {
 	uint64_t value = g->mm.pae ? (uint64_t)arg[3] << 32 | arg[2] : arg[2];
 	uint32_t page = arg[1] >> GUEST_PAGE_SHIFT;
-	unsigned int i;
+	unsigned int i, left = g->mm.used;
+	int table;
 
 	if (guest_is_reserved(g, arg[1])) {
 		kill_guest(g, "SET_PTE for 0x%x in the reserved top of memory", arg[1]);
@@ -584,10 +618,19 @@ void hcall_set_pte(struct guest *g, const uint32_t arg[4])
 	if ((value & PTE_P) && !pte_is_legal(g, value))
 		return;
 	/* Kernel addresses are in every table, others in the one named. */
-	for (i = 0; i < GUEST_TABLES; i++)
-		if (g->mm.table[i].used &&
-		    (arg[1] >= g->lg.kernel_address || g->mm.table[i].cr3 == arg[0]))
+	if (arg[1] < g->lg.kernel_address) {
+		table = guest_find_table(g, arg[0]);
+		if (table >= 0)
+			update_page(g, (unsigned int)table, page);
+		return;
+	}
+	for (i = 0; left && i < GUEST_TABLES; i++) {
+		if (!g->mm.table[i].used)
+			continue;
+		left--;
+		if (guest_view(g, i, CPL_KERNEL) || i == g->mm.current || has_bit(g->mm.high, i))
 			update_page(g, i, page);
+	}
 }
 
 void hcall_set_pgd(struct guest *g, const uint32_t arg[4])
@@ -609,30 +652,33 @@ void hcall_set_pgd(struct guest *g, const uint32_t arg[4])
 			kill_guest(g, "top-level slot %u, at most %u", arg[1], entries - 1);
 		return;
 	}
-	table = find_table(g, arg[0]);
+	table = guest_find_table(g, arg[0]);
 	if (table < 0)
 		return;
 	first = arg[1] * pages;
+	g->mm.table[table].tops_known = false;
 	resync(g, (unsigned int)table, first, first + pages);
 }
 
 /* A PMD page does not say which address it serves: look which tables use it. */
 void hcall_set_pmd(struct guest *g, const uint32_t arg[4])
 {
-	unsigned int i, slot;
+	unsigned int i, slot, left = g->mm.used;
 
 	g->mm.pae = g->mm.pae_known = true;
-	if (arg[1] >= 512)
+	if (arg[1] >= 512 || g->mm.mode == MM_DIRECT)
 		return;
-	for (i = 0; i < GUEST_TABLES; i++) {
-		if (!g->mm.table[i].used || g->mm.mode == MM_DIRECT)
+	for (i = 0; left && i < GUEST_TABLES; i++) {
+		const uint32_t *top;
+
+		if (!g->mm.table[i].used)
 			continue;
+		left--;
+		top = guest_table_tops(g, i);
 		for (slot = 0; slot < 4; slot++) {
-			gpa_t at = gpa((g->mm.table[i].cr3 & ~31u) + slot * 8);
 			uint32_t first = slot << 18 | arg[1] << 9;
 
-			if (guest_bytes(g, at, 8) &&
-			    (read_pte(g, at) & ~0xfffull) == (arg[0] & GUEST_PAGE_MASK))
+			if (top[slot] == (arg[0] & GUEST_PAGE_MASK))
 				resync(g, i, first, first + 512);
 		}
 	}

@@ -29,7 +29,7 @@
  * user views follow it.  Behind the guest's state lies its memory, as in the
  * supervisor. */
 #define MONITOR_CHANNEL 0x0f0000000000ull
-#define MONITOR_CHANNEL_BYTES (8ull << 20)
+#define MONITOR_CHANNEL_BYTES (64ull << 20)
 #define MONITOR_VIEWS (MONITOR_CHANNEL + MONITOR_CHANNEL_BYTES)
 #define MONITOR_VIEWS_BYTES (GUEST_TABLES * VIEW_SLICE_BYTES)
 #define MONITOR_SHARED_BYTES (MONITOR_CHANNEL_BYTES + MONITOR_VIEWS_BYTES)
@@ -50,7 +50,7 @@ enum channel_request {
 	CHANNEL_MMIO,
 	CHANNEL_CONSOLE,	/* text */
 	CHANNEL_INITIALISED,
-	CHANNEL_VIEW,		/* address: a user view to start */
+	CHANNEL_VIEW,		/* address: a user view to start; answer: known, it runs */
 	CHANNEL_KICK,		/* a user view runs on after its time */
 	CHANNEL_END_VIEW,	/* address: a user view that does not stop */
 	CHANNEL_EVENTS_FULL,	/* answered when the ring of events is empty */
@@ -104,6 +104,7 @@ _Static_assert(sizeof(struct channel) <= MONITOR_CHANNEL_BYTES, "fits its window
 /* Why a monitor ends that still has its guest. */
 #define MONITOR_END_LIST(X)					\
 	X(MEMORY, "the host has no memory left for the guest")	\
+	X(PROCESSES, "the host has no process left for the guest's programs") \
 	X(MAPPING, "cannot map guest memory in the guest's process") \
 	X(TIMER, "cannot set a timer")
 

@@ -64,9 +64,9 @@ struct stop {
 };
 void monitor_classify(struct guest *g, const struct stop *stop);
 
-/* views.c: spaces with an odd index are user views, of table index / 2. */
-static inline bool is_view(unsigned int space) { return space & 1; }
-static inline unsigned int view_of(unsigned int space) { return space / 2; }
+/* views.c: a user view has its table's number. */
+static inline bool is_view(unsigned int space) { return guest_is_user_space(space); }
+static inline unsigned int view_of(unsigned int space) { return guest_table_of(space); }
 bool view_exists(unsigned int view);
 /* There is a process for it.  A new one has nothing mapped. */
 void view_ready(struct guest *g, unsigned int view);

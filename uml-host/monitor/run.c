@@ -204,12 +204,19 @@ static void arm_timer(void)
  * when they do. */
 static void take_from_views(struct guest *g)
 {
-	while (g->mm.taken) {
-		unsigned int view = (unsigned int)__builtin_ctzll(g->mm.taken), space = 2 * view + 1;
+	unsigned int i;
 
-		g->mm.taken &= g->mm.taken - 1;
-		if (view_exists(view))
-			update_space(&g->space[space], space);
+	for (i = 0; i < GUEST_TABLES / 64; i++) {
+		uint64_t *taken = &g->mm.taken[i];
+
+		while (*taken) {
+			unsigned int view = 64 * i + (unsigned int)__builtin_ctzll(*taken);
+			unsigned int space = guest_user_space(view);
+
+			*taken &= *taken - 1;
+			if (view_exists(view))
+				update_space(&g->space[space], space);
+		}
 	}
 }
 

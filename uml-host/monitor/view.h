@@ -31,9 +31,9 @@
 #define VIEW_NAME "uml-host-view"
 
 /* Whose turn it is: a futex both sleep on, each with a bit of its own. */
-#define VIEW_TURN_MONITOR 0
+#define VIEW_TURN_DEAD 0	/* there is no process */
 #define VIEW_TURN_GUEST 1
-#define VIEW_TURN_DEAD 2	/* there is no process */
+#define VIEW_TURN_MONITOR 2
 #define VIEW_TURN_MAPPER 3	/* then the guest's */
 #define VIEW_TURN_FAILED 4	/* the mapper could not do what comes before that */
 #define VIEW_BIT_MONITOR 1

@@ -26,9 +26,9 @@
 /* How long a view runs before somebody looks whether it should. */
 #define LOOK_NS 1000000000ull
 
-static uint64_t started;	/* bit n: view n has a process */
-static uint64_t owed;	/* bit n: its mapper has not said yet that its last order is done */
-_Static_assert(GUEST_TABLES == 64, "a bit each");
+static int fpu_at = -1;	/* where guest code ran last, whose registers they are: a view, or -1 */
+static bool started[GUEST_TABLES];	/* it has a process */
+static bool owed[GUEST_TABLES];	/* its mapper has not said yet that its last order is done */
 
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
@@ -63,7 +63,7 @@ static ucontext_t *frame_of(unsigned int view)
 /* By what we know ourselves: its page says what it likes. */
 bool view_exists(unsigned int view)
 {
-	return started >> view & 1;
+	return started[view];
 }
 
 /* --- mapping ------------------------------------------------------------------ */
@@ -73,8 +73,7 @@ static void give_up(unsigned int view)
 {
 	channel()->address = view;
 	monitor_request(CHANNEL_END_VIEW);
-	started &= ~(1ull << view);
-	owed &= ~(1ull << view);
+	started[view] = owed[view] = false;
 }
 
 /* One word of a mapper, or false: none came in time, or nobody is there to say one. */
@@ -106,7 +105,7 @@ static void note_answer(uint64_t word)
 	unsigned int view = word / 2 % GUEST_TABLES;
 
 	if ((word & ~1ull) == orders_of(view)->done)
-		owed &= ~(1ull << view);
+		owed[view] = false;
 }
 
 /* The first `n` calls are for its mapper now.  Every order has words of its own to be
@@ -156,7 +155,7 @@ static void settle(unsigned int view)
 {
 	uint64_t word;
 
-	while (owed >> view & 1) {
+	while (owed[view]) {
 		if (!hear(view, &word)) {
 			give_up(view);
 			return;
@@ -176,23 +175,42 @@ long view_update(struct space *s, unsigned int view)
 	return calls_update(s, &there);
 }
 
+/* The host has no process for another view: one that is there goes, rather one that has
+ * nothing mapped.  False: there is none but this. */
+static bool make_room(struct guest *g, unsigned int view)
+{
+	unsigned int i, victim = GUEST_TABLES;
+
+	for (i = 0; i < GUEST_TABLES; i++) {
+		if (i == view || (int)i == fpu_at || !view_exists(i))
+			continue;
+		victim = i;
+		if (!g->space[guest_user_space(i)].mapped)
+			break;
+	}
+	if (victim == GUEST_TABLES)
+		return false;
+	space_clear(&g->space[guest_user_space(victim)]);
+	give_up(victim);
+	g->cpu.v.crowded = true;
+	return true;
+}
+
 void view_ready(struct guest *g, unsigned int view)
 {
-	struct space *s = &g->space[2 * view + 1];
 	struct channel *c = channel();
-	unsigned int index;
 
 	if (view_exists(view) && READ_ONCE(page_of(view)->turn) != VIEW_TURN_DEAD)
 		return;
-	c->address = view;
-	monitor_request(CHANNEL_VIEW);
-	started |= 1ull << view;
-	owed &= ~(1ull << view);
-	/* It is empty, and so is its LDT. */
-	space_clear(s);
-	for (index = 0; index < SPACE_LDT_ENTRIES; index++)
-		if (s->ldt[index])
-			s->ldt_stale |= 1ull << index;
+	do {
+		c->address = view;
+		monitor_request(CHANNEL_VIEW);
+	} while (!c->known && make_room(g, view));
+	if (!c->known)
+		monitor_end(MONITOR_END_PROCESSES);
+	started[view] = true;
+	owed[view] = false;
+	space_renew(&g->space[guest_user_space(view)]);
 }
 
 /* --- the FPU -------------------------------------------------------------------- */
@@ -206,8 +224,6 @@ void view_ready(struct guest *g, unsigned int view)
 #define FXSAVE_MAGIC 464	/* struct _fpx_sw_bytes */
 #define FXSAVE_BYTES 512
 #define XSTATE_X87_SSE 3u
-
-static int fpu_at = -1;	/* where guest code ran last: a view, or -1 */
 
 static uint8_t *fpu_of(int view)
 {
@@ -385,7 +401,7 @@ static long order_and_start(void *context, uint32_t n)
 	s->started = pass_turn(page_of(s->view), VIEW_TURN_MONITOR, VIEW_TURN_MAPPER);
 	if (s->started) {
 		give_orders(s->view, n, true);
-		owed |= 1ull << s->view;
+		owed[s->view] = true;
 	}
 	return 0;
 }
