@@ -64,6 +64,7 @@ $(foreach p,$(guest_everywhere),$(foreach a,$(call abis_of,$(p)),\
 # headers, which Debian has for 64 bits in a place of their own.
 host_headers := -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 $(eval $(call guest_program,takeover,takeover,S,,-malign-double -I$(srcdir)/uml-host $(host_headers)))
+guest-rt/takeover.elf: $(wildcard $(srcdir)/uml-host/*/*.h)
 $(foreach r,$(guest_refusals),$(eval $(call guest_program,refuse-$(call row_name,$(r)),$(call row_source,$(r)),$(call upper,$(call row_abi,$(r))),$(call abi_suffix,$(call row_abi,$(r))),-DCASE=case_$(subst -,_,$(call row_name,$(r))))))
 
 guest_libs := guest-rt/libguest-rt.a $(patsubst %,guest-rt/libguest-rt-%.a,$(guest_abis))

@@ -11,7 +11,7 @@
 
 static size_t state_bytes(void)
 {
-	return (sizeof(struct guest) + 0xfff) & ~(size_t)0xfff;
+	return (GUEST_BYTES + 0xfff) & ~(size_t)0xfff;
 }
 
 static size_t all_bytes(void)

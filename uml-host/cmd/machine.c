@@ -113,7 +113,7 @@ struct machine *machine_open(const struct options *o)
 		die("out of memory");
 	engine_tsc_start();
 	m->options = o;
-	m->guest_bytes = (sizeof(struct guest) + huge - 1) & ~(huge - 1);
+	m->guest_bytes = (GUEST_BYTES + huge - 1) & ~(huge - 1);
 	m->ram_bytes = o->mem_bytes + (SPARE_PAGES + GUEST_HIDDEN_PAGES) * GUEST_PAGE_SIZE;
 	m->guest_fd = make_memory("uml-host-guest", m->guest_bytes);
 	m->ram_fd = make_memory("uml-host-ram", m->ram_bytes);
@@ -130,7 +130,7 @@ struct machine *machine_open(const struct options *o)
 	m->guest = m->shared = (struct guest *)base;
 	m->ram = (uint8_t *)base + m->guest_bytes;
 	if (o->engine == ENGINE_DIRECT) {
-		m->guest = mmap(NULL, sizeof(struct guest), PROT_READ | PROT_WRITE,
+		m->guest = mmap(NULL, GUEST_BYTES, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (m->guest == MAP_FAILED)
 			die("out of memory");
@@ -706,7 +706,7 @@ void machine_close(struct machine *m)
 	close_engine(m);
 	crash_set_note(NULL, NULL);
 	if (m->guest != m->shared)
-		munmap(m->guest, sizeof(struct guest));
+		munmap(m->guest, GUEST_BYTES);
 	munmap(m->shared, m->guest_bytes + m->ram_bytes);
 	close(m->guest_fd);
 	close(m->ram_fd);

@@ -301,8 +301,12 @@ struct guest {
 
 	struct guest_copies copies;
 
-	struct space space[GUEST_SPACES];
+	/* GUEST_SPACES, sparse: see GUEST_BYTES. */
+	struct space space[];
 };
+
+/* A guest's state with its spaces. */
+#define GUEST_BYTES (sizeof(struct guest) + (uint64_t)GUEST_SPACES * sizeof(struct space))
 
 static inline unsigned int guest_cpl(const struct guest *g)
 {
