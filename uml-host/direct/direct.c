@@ -25,7 +25,10 @@
 #include "direct/internal.h"
 #include "monitor/signals.h"
 
-#define DRAIN_NS 5000000	/* events are looked at that often, if there is no other reason */
+/* Events are looked at that often, if there is no other reason; and where nobody wants
+ * any. */
+#define DRAIN_NS 5000000
+#define IDLE_NS 1000000000
 #define LOOK_NS 100000000	/* and so is the wish to stop */
 
 extern const unsigned char monitor_image[], monitor_image_end[];
@@ -216,10 +219,18 @@ void direct_raise_irq(struct direct *d, unsigned int irq)
 	guest_raise_irq(d->config.shared, irq);
 }
 
+/* Who hands out events shall look. */
+static void ring_drainer(struct direct *d)
+{
+	__atomic_add_fetch(&d->channel->events_bell, 1, __ATOMIC_SEQ_CST);
+	futex_wake(&d->channel->events_bell);
+}
+
 void direct_set_trace(struct direct *d, uint32_t rows, uint32_t kinds)
 {
 	__atomic_store_n(&d->config.shared->trace_rows, rows, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->config.shared->trace_kinds, kinds, __ATOMIC_RELAXED);
+	ring_drainer(d);
 }
 
 /* --- answers ------------------------------------------------------------------------ */
@@ -252,6 +263,12 @@ static void drain_events(struct direct *d)
 	pthread_mutex_unlock(&d->turn);
 }
 
+static bool is_watched(const struct guest *g)
+{
+	return __atomic_load_n(&g->trace_rows, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&g->trace_kinds, __ATOMIC_RELAXED) || g->stats.timed;
+}
+
 static void *drain(void *arg)
 {
 	struct direct *d = arg;
@@ -264,7 +281,7 @@ static void *drain(void *arg)
 		/* Whoever sums up on another thread wants its counters now. */
 		look(d);
 		drain_events(d);
-		futex_wait(&c->events_bell, bell, DRAIN_NS);
+		futex_wait(&c->events_bell, bell, is_watched(d->config.own) ? DRAIN_NS : IDLE_NS);
 	}
 	return NULL;
 }
@@ -424,8 +441,10 @@ void direct_run(struct direct *d, const struct guest_owner *owner, bool each_eve
 			answer(d);
 	}
 	atomic_store(&d->over, true);
-	if (!each_event)
+	if (!each_event) {
+		ring_drainer(d);
 		pthread_join(d->drainer, NULL);
+	}
 	look(d);
 	drain_events(d);
 	/* Not the guest's end: the monitor's. */
