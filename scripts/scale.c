@@ -5,7 +5,7 @@
  *
  *	processes=N	there are N processes, each waiting for its turn
  *	touch=MIB	another one uses so much memory
- *	work=1		measure nothing: do a fixed amount of work
+ *	work=N		measure nothing: do some work, N times
  */
 #include <asm/ldt.h>
 #include <string.h>
@@ -178,11 +178,9 @@ static int use_memory(size_t pages)
 	return read(ready[0], &c, 1) == 1 ? 0 : -1;
 }
 
-static void work(void)
+static void work(int times)
 {
-	int i;
-
-	for (i = 0; i < 5; i++) {
+	while (times-- > 0) {
 		getpids();
 		forks();
 		faults();
@@ -195,7 +193,7 @@ int main(void)
 	processes = number("processes");
 	open_console();
 	if (number("work")) {
-		work();
+		work(number("work"));
 	} else if (processes > 0 && use_memory((size_t)number("touch") << 8) == 0 &&
 		   start_others() == 0) {
 		if (processes > 1)
