@@ -143,6 +143,61 @@ static void many_tables(void)
 	printf("%u tables in turn\n", TABLES);
 }
 
+/* So many that a host which tells what has not changed from what has, does. */
+static void flush_often(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++)
+		hcall1(LHCALL_FLUSH_TLB, 1);
+	CHECK(AT(0) == *(volatile uint32_t *)frames[0]);
+}
+
+/* After FLUSH_TLB an entry counts as it stands, however long nothing changed, wherever
+ * it was written from, and whatever was the case between. */
+static void long_unchanged(void)
+{
+	volatile uint32_t *entry = tables.user, *alias = (volatile uint32_t *)(USER_BASE + 0x10000);
+	uint32_t was = tables.top[USER_BASE >> 22];
+
+	*(uint32_t *)frames[0] = 0x11;
+	*(uint32_t *)frames[1] = 0x22;
+	tables_set_user(&tables, 0, guest_pa(frames[0]) | PTE_USER);
+	tables_set_user(&tables, 16, guest_pa(tables.user) | PTE_USER);
+	flush_often();
+	entry[0] = guest_pa(frames[1]) | PTE_USER;
+	hcall1(LHCALL_FLUSH_TLB, 1);
+	CHECK(AT(0) == 0x22);
+	entry[0] = guest_pa(frames[0]) | PTE_USER;
+	hcall1(LHCALL_FLUSH_TLB, 1);
+	flush_often();
+	/* The table is a page among others. */
+	alias[0] = guest_pa(frames[1]) | PTE_USER;
+	hcall1(LHCALL_FLUSH_TLB, 1);
+	CHECK(AT(0) == 0x22);
+	alias[0] = guest_pa(frames[0]) | PTE_USER;
+	hcall1(LHCALL_FLUSH_TLB, 0);
+	flush_often();
+	/* Another table for a while, of which nobody was told. */
+	memcpy(other.user, tables.user, sizeof(other.user));
+	other.user[0] = guest_pa(frames[1]) | PTE_USER;
+	tables.top[USER_BASE >> 22] = guest_pa(other.user) | 0x67;
+	hcall3(LHCALL_SET_PTE, guest_pa(tables.top), USER_BASE, 0);
+	CHECK(AT(0) == 0x22);
+	tables.top[USER_BASE >> 22] = was;
+	hcall1(LHCALL_FLUSH_TLB, 1);
+	CHECK(AT(0) == 0x11);
+	flush_often();
+	/* And less allowed by the entry above it. */
+	tables.top[USER_BASE >> 22] = was & ~2u;
+	hcall1(LHCALL_FLUSH_TLB, 1);
+	CHECK(probe(USER_BASE, true) == 4);
+	tables.top[USER_BASE >> 22] = was;
+	hcall1(LHCALL_FLUSH_TLB, 1);
+	CHECK(probe(USER_BASE, true) == 0);
+	printf("flushes after long rest\n");
+}
+
 int guest_main(void)
 {
 	gdt_load();
@@ -154,5 +209,6 @@ int guest_main(void)
 	protection();
 	removal();
 	many_tables();
+	long_unchanged();
 	return 0;
 }

@@ -46,7 +46,9 @@ void rig_open(struct rig *r)
 	cr_assert(r->memory);
 	memset(r->memory, 0, RIG_BYTES);
 	r->heap = 0x1000;
-	config.memory = (struct device_memory){ .base = r->memory, .bytes = RIG_BYTES };
+	config.memory = (struct device_memory){
+		.base = r->memory, .bytes = RIG_BYTES, .guards = r->guards,
+	};
 	r->bus = bus_create(&config);
 }
 

@@ -16,10 +16,12 @@
 
 #define RIG_RAM (1u << 20)
 #define RIG_BYTES (2u << 20)
+#define RIG_PAGES (RIG_BYTES / 4096)
 #define RIG_DEADLINE_S 20
 
 struct rig {
 	uint8_t *memory;
+	uint32_t guards[RIG_PAGES];	/* 0: a device has written that page */
 	struct device_bus *bus;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

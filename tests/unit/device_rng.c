@@ -39,6 +39,28 @@ Test(device_rng, fills_buffers)
 	rig_close(&rig);
 }
 
+/* Before it is told, a driver's pages count as written: those and no others. */
+Test(device_rng, says_what_it_has_written)
+{
+	uint32_t *guards = rig.guards;
+	struct piece p = { 0x10ff8, 0x1010, true };
+
+	open_rng(DEVICE_FORM_E);
+	memset(rig.guards, 0xff, sizeof(rig.guards));
+	driver_add(&q, &p, 1);
+	driver_kick(&q);
+	driver_wait(&q);
+	cr_assert_eq(guards[0xf], UINT32_MAX);
+	cr_assert_eq(guards[0x10], 0);
+	cr_assert_eq(guards[0x11], 0);
+	cr_assert_eq(guards[0x12], 0);
+	cr_assert_eq(guards[0x13], UINT32_MAX);
+	/* The ring's own page. */
+	bus_quiesce(rig.bus);
+	cr_assert_eq(guards[((uint8_t *)q.used - rig.memory) >> 12], 0);
+	rig_close(&rig);
+}
+
 /* Many rounds: indices wrap around ring and 16 bits. */
 Test(device_rng, goes_round_and_round)
 {

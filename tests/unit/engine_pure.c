@@ -97,6 +97,34 @@ Test(engine_pure, space_model_sparse) { against_model(200000, 20); }
 Test(engine_pure, space_model_dense) { against_model(3000, 20); }
 Test(engine_pure, space_model_overflow) { against_model(500000, 5000); }
 
+/* Going through what is mapped finds each page once, wherever one begins and ends. */
+Test(engine_pure, space_next_finds_what_is_mapped)
+{
+	struct space *s = new_space();
+	uint32_t i, page, next, end;
+
+	seed = 815;
+	cr_assert_eq(space_next(s, 0, SPACE_PAGES), SPACE_PAGES);
+	for (i = 0; i < 300; i++)
+		space_map(s, random32() % SPACE_PAGES, i, 1 + random32() % 3, SPACE_READ);
+	space_map(s, SPACE_PAGES - 1, 7, 1, SPACE_READ);
+	for (i = 0; i < 2000; i++) {
+		page = random32() % SPACE_PAGES;
+		end = page + random32() % 10000;
+		if (end > SPACE_PAGES)
+			end = SPACE_PAGES;
+		next = space_next(s, page, end);
+		cr_assert_leq(space_next_slot(s, page, end), next);
+		while (page < end && !s->page[page])
+			page++;
+		cr_assert_eq(next, page);
+	}
+	for (i = 0, page = 0; (page = space_next(s, page, SPACE_PAGES)) < SPACE_PAGES; page++)
+		i++;
+	cr_assert_eq(i, s->mapped);
+	free(s);
+}
+
 Test(engine_pure, space_merges_runs)
 {
 	struct space *s = new_space();

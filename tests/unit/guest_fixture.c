@@ -16,7 +16,10 @@ static size_t state_bytes(void)
 
 static size_t all_bytes(void)
 {
-	return state_bytes() + FIXTURE_MEM + FIXTURE_SPARE * GUEST_PAGE_SIZE;
+	const uint32_t visible = (FIXTURE_MEM >> GUEST_PAGE_SHIFT) + FIXTURE_SPARE;
+
+	return state_bytes() +
+	       (size_t)(visible + GUEST_HIDDEN_PAGES + guest_guard_pages(visible)) * GUEST_PAGE_SIZE;
 }
 
 struct guest *fixture_new(void)

@@ -107,6 +107,7 @@ struct machine *machine_open(const struct options *o)
 {
 	const size_t huge = 2u << 20;
 	struct machine *m = calloc(1, sizeof(*m));
+	uint32_t visible;
 	char *base;
 
 	if (!m)
@@ -114,7 +115,9 @@ struct machine *machine_open(const struct options *o)
 	engine_tsc_start();
 	m->options = o;
 	m->guest_bytes = (GUEST_BYTES + huge - 1) & ~(huge - 1);
-	m->ram_bytes = o->mem_bytes + (SPARE_PAGES + GUEST_HIDDEN_PAGES) * GUEST_PAGE_SIZE;
+	visible = (uint32_t)(o->mem_bytes >> GUEST_PAGE_SHIFT) + SPARE_PAGES;
+	m->ram_bytes = (uint64_t)(visible + GUEST_HIDDEN_PAGES + guest_guard_pages(visible)) *
+		       GUEST_PAGE_SIZE;
 	m->guest_fd = make_memory("uml-host-guest", m->guest_bytes);
 	m->ram_fd = make_memory("uml-host-ram", m->ram_bytes);
 	/* One stretch of addresses for both. */
@@ -432,8 +435,13 @@ static void toggle_trace(void *context)
 void machine_add_devices(struct machine *m)
 {
 	const struct options *o = m->options;
+	const uint32_t visible = (uint32_t)o->mem_bytes + SPARE_PAGES * GUEST_PAGE_SIZE;
 	const struct bus_config config = {
-		.memory = { machine_ram(m), (uint32_t)m->ram_bytes - GUEST_HIDDEN_PAGES * GUEST_PAGE_SIZE },
+		.memory = {
+			.base = machine_ram(m), .bytes = visible,
+			.guards = (uint32_t *)(machine_ram(m) + visible +
+					       GUEST_HIDDEN_PAGES * GUEST_PAGE_SIZE),
+		},
 		.ram_bytes = (uint32_t)o->mem_bytes,
 		.raise_irq = raise_irq, .context = m,
 	};

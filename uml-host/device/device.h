@@ -28,6 +28,9 @@
 struct device_memory {
 	uint8_t *base;		/* page-aligned */
 	uint32_t bytes;
+	/* A word for each page, which becomes 0 when a device has written there, before
+	 * the guest can know.  NULL: nobody wants to be told. */
+	uint32_t *guards;
 };
 
 /* How a generation of guests talks to its devices. */

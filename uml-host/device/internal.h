@@ -29,6 +29,8 @@ struct pci_function;
 
 /* len bytes at guest-physical `address`, or NULL if any of them is beyond. */
 void *dev_ptr(const struct device_memory *memory, uint64_t address, uint64_t len);
+/* What dev_ptr gave has been written.  Said before the guest is told. */
+void dev_written(const struct device_memory *memory, const void *p, size_t len);
 
 /* --- iov.c: bytes scattered over a list ---------------------------------------- */
 

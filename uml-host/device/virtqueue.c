@@ -197,8 +197,25 @@ bool vq_pop(struct virtqueue *q)
 	return true;
 }
 
+/* The device has written into its chain, or may have. */
+static void chain_written(struct virtqueue *q)
+{
+	const struct device_memory *memory = &q->device->bus->config.memory;
+	const struct vq_chain *c = &q->chain;
+	unsigned int i;
+
+	for (i = c->nr_out; i < c->nr_out + c->nr_in; i++)
+		dev_written(memory, c->iov[i].iov_base, c->iov[i].iov_len);
+}
+
+static void used_written(struct virtqueue *q)
+{
+	dev_written(&q->device->bus->config.memory, q->used, virtq_used_bytes(q->num) - 2);
+}
+
 void vq_unpop(struct virtqueue *q)
 {
+	chain_written(q);
 	q->next_avail = (uint16_t)(q->next_avail - q->popped);
 	q->popped = q->filled = 0;
 }
@@ -210,6 +227,7 @@ void vq_fill(struct virtqueue *q, uint32_t len)
 	uint16_t at = (uint16_t)(q->next_used + q->filled++);
 	struct virtq_used_elem *e = &q->used->ring[at % q->num];
 
+	chain_written(q);
 	ring_store(&e->id, q->chain.head, __ATOMIC_RELAXED);
 	ring_store(&e->len, len, __ATOMIC_RELAXED);
 }
@@ -219,8 +237,12 @@ void vq_push(struct virtqueue *q, uint32_t len)
 	vq_fill(q, len);
 	q->next_used = (uint16_t)(q->next_used + q->filled);
 	q->popped = q->filled = 0;
+	/* Who sees the index knows of what stands before it; but it is a word of the
+	 * guest's memory, too. */
+	used_written(q);
 	/* Against the load of the avail flags in vq_signal. */
 	ring_store(&q->used->idx, q->next_used, __ATOMIC_SEQ_CST);
+	used_written(q);
 	if (!q->unsignalled) {
 		q->unsignalled = true;
 		q->unsignalled_ns = device_now_ns();
@@ -260,10 +282,12 @@ void vq_signal(struct virtqueue *q)
 void vq_notify_off(struct virtqueue *q)
 {
 	ring_store(&q->used->flags, VIRTQ_USED_NO_NOTIFY, __ATOMIC_RELAXED);
+	used_written(q);
 }
 
 bool vq_notify_on(struct virtqueue *q)
 {
 	ring_store(&q->used->flags, 0, __ATOMIC_SEQ_CST);
+	used_written(q);
 	return ring_load(&q->avail->idx, __ATOMIC_SEQ_CST) != q->next_avail;
 }

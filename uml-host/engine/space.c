@@ -16,18 +16,6 @@ static bool op_extends(const struct space_op *op, const struct space_op *next)
 	       (op->prot == next->prot && op->frame + op->pages == next->frame);
 }
 
-/* The first mapped page of [page, end), or `end`. */
-static uint32_t next_mapped(const struct space *s, uint32_t page, uint32_t end)
-{
-	while (page < end && !space_word(s, page)) {
-		if (s->count[page / SPACE_SLOT_PAGES])
-			page++;
-		else
-			page = (page / SPACE_SLOT_PAGES + 1) * SPACE_SLOT_PAGES;
-	}
-	return page < end ? page : end;
-}
-
 /* Two that unmap become one if nothing is mapped between them. */
 static bool unmaps_too(const struct space *s, const struct space_op *last,
 		       const struct space_op *op)
@@ -35,7 +23,7 @@ static bool unmaps_too(const struct space *s, const struct space_op *last,
 	uint32_t end = last->page + last->pages;
 
 	return last->kind == SPACE_OP_UNMAP && op->kind == SPACE_OP_UNMAP && op->page >= end &&
-	       next_mapped(s, end, op->page) == op->page;
+	       space_next(s, end, op->page) == op->page;
 }
 
 /* Queues one run, as part of the last one where they touch. */
@@ -138,7 +126,7 @@ void space_unmap(struct space *s, uint32_t page, uint32_t pages)
 		pages = SPACE_PAGES - page;
 	end = page + pages;
 	/* One operation for all: what is not mapped between costs nothing. */
-	for (page = next_mapped(s, page, end); page < end; page = next_mapped(s, page, end)) {
+	for (page = space_next(s, page, end); page < end; page = space_next(s, page, end)) {
 		if (last == SPACE_PAGES)
 			first = page;
 		last = page;

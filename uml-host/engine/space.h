@@ -13,10 +13,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SPACE_PAGES (1u << 20)		/* 4 GiB of linear address space */
 #define SPACE_SLOT_PAGES 1024u		/* counts are kept per 4 MiB */
 #define SPACE_SLOTS (SPACE_PAGES / SPACE_SLOT_PAGES)
+#define SPACE_TAG_PAGES 512u
 
 /* Pages below this one cannot be mapped by an unprivileged process: the
  * default of vm.mmap_min_addr is 64 KiB. */
@@ -62,6 +64,8 @@ struct space {
 	struct space_op ops[SPACE_QUEUE];
 	/* frame << 3 | prot; 0 where nothing is mapped. */
 	_Alignas(4096) uint32_t page[SPACE_PAGES];
+	/* The guest layer's, of so many pages each: see guard.c. */
+	uint32_t tag[SPACE_PAGES / SPACE_TAG_PAGES];
 };
 
 /* The frame and protection behind linear page `page`; 0 if nothing is.  To read a word
@@ -72,6 +76,45 @@ static inline uint32_t space_word(const struct space *s, uint32_t page)
 }
 static inline uint32_t space_word_frame(uint32_t word) { return word >> 3; }
 static inline uint32_t space_word_prot(uint32_t word) { return word & SPACE_PROT_MASK; }
+
+/* The first page of [page, end) in a slot where something is mapped, or `end`. */
+static inline uint32_t space_next_slot(const struct space *s, uint32_t page, uint32_t end)
+{
+	uint32_t slot = page / SPACE_SLOT_PAGES;
+
+	if (page >= end || s->count[slot])
+		return page < end ? page : end;
+	/* Most of 4 GiB is empty: four at once. */
+	for (slot++; slot * SPACE_SLOT_PAGES < end && !s->count[slot]; slot++) {
+		uint64_t four;
+
+		for (; slot % 4 == 0 && slot < SPACE_SLOTS; slot += 4) {
+			memcpy(&four, &s->count[slot], sizeof(four));
+			if (four)
+				break;
+		}
+		if (slot >= SPACE_SLOTS || s->count[slot])
+			break;
+	}
+	page = slot * SPACE_SLOT_PAGES;
+	return page < end ? page : end;
+}
+
+/* The first mapped page of [page, end), or `end`. */
+static inline uint32_t space_next(const struct space *s, uint32_t page, uint32_t end)
+{
+	while ((page = space_next_slot(s, page, end)) < end && !s->page[page]) {
+		uint64_t two;
+
+		/* Most of a table is empty, mostly. */
+		for (page++; page % 2 == 0 && page % SPACE_SLOT_PAGES != 0 && page < end; page += 2) {
+			memcpy(&two, &s->page[page], sizeof(two));
+			if (two)
+				break;
+		}
+	}
+	return page < end ? page : end;
+}
 
 /* Maps `pages` pages from linear page `page` to consecutive frames, replacing
  * what was there.  Pages below SPACE_FIRST_PAGE are left out. */

@@ -195,6 +195,7 @@ void guest_patch_system_call(struct guest *g)
 	if (!is_settled(g, &pte))
 		return;
 	frame = pte_frame(g, pte.value);
+	guest_note_mapped(g, view, eip >> GUEST_PAGE_SHIFT);
 	/* This page may have been mapped as one that shows no copy. */
 	guest_copied_frame(g, frame);
 	copy = find(g, frame);

@@ -14,7 +14,7 @@
 
 void guest_init(struct guest *g, const struct guest_setup *setup)
 {
-	uint32_t rows = g->trace_rows, kinds = g->trace_kinds;
+	uint32_t rows = g->trace_rows, kinds = g->trace_kinds, serial = g->guards.serial;
 	unsigned int i;
 
 	/* Not the spaces: they are large, and sparse while unused. */
@@ -40,6 +40,8 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 	g->tsc_khz = setup->tsc_khz;
 	g->trace_rows = rows;
 	g->trace_kinds = kinds;
+	/* So that no tag of a guest before is one of this guest's. */
+	g->guards.serial = serial;
 	g->lg.gens = g->lg.forced_gens = setup->gens;
 	g->mm.mode = MM_DIRECT;
 	g->mm.table[0].used = true;

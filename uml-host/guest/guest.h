@@ -234,6 +234,14 @@ struct guest_copies {
 };
 _Static_assert(GUEST_COPIES < 256, "counted in a byte");
 
+/* Tables nobody has written: see guard.c. */
+#define GUARD_PAGES SPACE_TAG_PAGES	/* a table has as many, or twice that */
+#define GUARD_TAG_BITS 3u
+struct guest_guards {
+	uint32_t serial;	/* of the last guard */
+	uint64_t compared, enough;	/* pages since the last look for writers; for the next */
+};
+
 /* What the guest layer asks of whoever runs it, before it can go on. */
 enum guest_request { REQUEST_NONE, REQUEST_NOTIFY, REQUEST_PORT, REQUEST_MMIO };
 
@@ -300,6 +308,7 @@ struct guest {
 	struct tamper tamper;
 
 	struct guest_copies copies;
+	struct guest_guards guards;
 
 	/* GUEST_SPACES, sparse: see GUEST_BYTES. */
 	struct space space[];
@@ -313,14 +322,20 @@ static inline unsigned int guest_cpl(const struct guest *g)
 	return g->cpu.cs & 3;
 }
 
-/* Memory of the host's own behind a guest's: the page of gates, and copies. */
+/* Memory of the host's own behind a guest's: the page of gates, and copies; behind those a
+ * guard for each of the guest's pages. */
 #define GUEST_HIDDEN_PAGES (1 + GUEST_COPIES)
+static inline uint32_t guest_guard_pages(uint32_t pages)
+{
+	return (pages * (uint32_t)sizeof(uint32_t) + GUEST_PAGE_SIZE - 1) / GUEST_PAGE_SIZE;
+}
 
 /* --- cpu.c: the state a guest starts in ---------------------------------- */
 
 struct guest_setup {
 	uint32_t mem_bytes;	/* whole MiB */
-	/* Above RAM: device page and rings.  Above those are GUEST_HIDDEN_PAGES. */
+	/* Above RAM: device page and rings.  Above those are GUEST_HIDDEN_PAGES and
+	 * guest_guard_pages(), all zero. */
 	uint32_t spare_pages;
 	uint32_t mmio_pages;	/* above those: device registers */
 	int64_t ram_offset;
@@ -355,7 +370,7 @@ void *guest_bytes(struct guest *g, gpa_t a, uint32_t len);
 void guest_read(struct guest *g, gpa_t a, void *to, uint32_t len);
 void guest_write(struct guest *g, gpa_t a, const void *from, uint32_t len);
 /* Whoever writes by the pointer of guest_bytes says so: programs may run a copy of the
- * page (copies.c). */
+ * page (copies.c), and it may be a table that nobody was seen to write (guard.c). */
 void guest_written(struct guest *g, gpa_t a, uint32_t len);
 uint32_t guest_read32(struct guest *g, gpa_t a);
 void guest_write32(struct guest *g, gpa_t a, uint32_t value);
@@ -487,9 +502,21 @@ struct guest_pte {
 struct guest_pte guest_walk(struct guest *g, uint32_t cr3, gva_t va);
 /* The same for the host's own purposes: illegal entries are not present. */
 struct guest_pte guest_walk_quiet(struct guest *g, uint32_t cr3, gva_t va);
-/* The last-level table that serves `va`, a page of entries, and what the levels above
- * allow.  NULL: none, or not one that could be read so. */
-const void *guest_last_table(struct guest *g, uint32_t cr3, gva_t va, bool *rw, bool *us);
+/* A last-level table of the guest, to look at many entries. */
+struct last_table {
+	const void *entries;	/* a page of them; NULL: none, or none that can be read so */
+	uint32_t frame;
+	bool rw, us, pae;	/* what the levels above allow; how long an entry is */
+};
+/* Where the level above was found: for the next one.  Zero at first, and valid for one
+ * table as long as the guest does not run. */
+struct table_cursor {
+	uint32_t window;	/* 1 + number of the top-level entry; 0: none yet */
+	const void *middle;	/* a page of entries, NULL: none */
+};
+/* The last-level table that serves linear page `page`. */
+struct last_table guest_last_table(struct guest *g, uint32_t cr3, uint32_t page,
+				   struct table_cursor *at);
 uint32_t pte_frame(const struct guest *g, uint64_t pte);	/* UINT32_MAX: beyond */
 uint64_t read_pte(struct guest *g, gpa_t address);
 /* A PTE that may be walked or set: kills and returns false if it may not. */
@@ -542,6 +569,9 @@ unsigned int guest_current_space(const struct guest *g);
 /* The view of a table and privilege level; NULL if there is none now: a kernel
  * view that all tables share shows the current one. */
 struct space *guest_view(struct guest *g, unsigned int table, unsigned int cpl);
+/* A page around `page` is about to be mapped in a view of the current table: what a table
+ * of another place or with other rights says was not compared with the tag noted. */
+void guest_note_mapped(struct guest *g, struct space *view, uint32_t page);
 /* Kills the guest unless the stack pages of SET_STACK are writable. */
 void guest_check_stack(struct guest *g);
 /* In boot mode, RAM is also at kernel_address, up to here: what comes after is
@@ -633,6 +663,28 @@ void guest_end_copy(struct guest *g, uint32_t frame);
 /* The frame that programs shall run where their tables name `frame`; and back. */
 uint32_t guest_copied_frame(struct guest *g, uint32_t frame);
 uint32_t guest_original(const struct guest *g, uint32_t frame);
+
+/* --- guard.c: tables nobody has written -------------------------------------------------- */
+
+bool guest_is_guarded(const struct guest *g, uint32_t frame);
+/* Somebody is about to write this frame, or has. */
+void guest_unguard(struct guest *g, uint32_t frame);
+/* May a view write this frame, or shall whoever does it fault? */
+static inline bool guest_may_write(const struct guest *g, uint32_t frame)
+{
+	return !guest_has_copy(g, frame) && !guest_is_guarded(g, frame);
+}
+static inline void guest_before_write(struct guest *g, uint32_t frame)
+{
+	guest_end_copy(g, frame);
+	guest_unguard(g, frame);
+}
+/* A number for the table as it is now, of which there is no other as long as what it and
+ * the entry above it say is the same; 0: nobody watches it. */
+uint32_t guest_guard_tag(const struct guest *g, const struct last_table *t);
+/* Guards the current table's tables, if that has become worth it.  They are compared
+ * once more, before their tags mean anything. */
+void guest_guard_tables(struct guest *g);
 
 /* --- gates.c: a way to the host that is a jump ------------------------------------------ */
 

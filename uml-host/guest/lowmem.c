@@ -45,7 +45,7 @@ static void map_window(struct guest *g, struct space *view)
 			space_unmap(view, page, 1);
 			continue;
 		}
-		if (pte.rw && (pte.value & PTE_D) && !guest_has_copy(g, pte_frame(g, pte.value)))
+		if (pte.rw && (pte.value & PTE_D) && guest_may_write(g, pte_frame(g, pte.value)))
 			prot |= SPACE_WRITE;
 		space_map(view, page, pte_frame(g, pte.value), 1, prot);
 	}

@@ -51,7 +51,7 @@ void guest_written(struct guest *g, gpa_t a, uint32_t len)
 	uint32_t frame = a.v >> GUEST_PAGE_SHIFT;
 
 	for (; len && frame <= (a.v + len - 1) >> GUEST_PAGE_SHIFT; frame++)
-		guest_end_copy(g, frame);
+		guest_before_write(g, frame);
 }
 
 uint32_t guest_read32(struct guest *g, gpa_t a)

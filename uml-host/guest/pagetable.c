@@ -21,9 +21,16 @@ uint32_t pte_bytes(const struct guest *g)
 
 uint64_t read_pte(struct guest *g, gpa_t address)
 {
+	const void *at = guest_bytes(g, address, pte_bytes(g));
 	uint64_t value = 0;
 
-	guest_read(g, address, &value, pte_bytes(g));
+	/* Read more often than anything else: not by a call for any length. */
+	if (!at)
+		guest_read(g, address, &value, pte_bytes(g));
+	else if (g->mm.pae)
+		memcpy(&value, at, 8);
+	else
+		memcpy(&value, at, 4);
 	return value;
 }
 
@@ -159,13 +166,46 @@ static const char *walk(struct guest *g, uint32_t cr3, uint32_t va, struct guest
 	return fault;
 }
 
-const void *guest_last_table(struct guest *g, uint32_t cr3, gva_t va, bool *rw, bool *us)
+/* The page of entries that name last-level tables: with PAE one for each GiB. */
+static const void *middle_table(struct guest *g, uint32_t cr3, uint32_t page)
 {
-	gpa_t page;
+	uint64_t entry;
+	gpa_t top = gpa((cr3 & ~31u) + (page >> 18) * 8);
 
-	if (g->mm.mode != MM_TABLES || upper_levels(g, cr3, va.v, &page, rw, us) || !page.v)
+	if (!g->mm.pae)
+		return guest_bytes(g, gpa(cr3 & GUEST_PAGE_MASK), GUEST_PAGE_SIZE);
+	if (!guest_bytes(g, top, 8))
 		return NULL;
-	return guest_bytes(g, page, GUEST_PAGE_SIZE);
+	entry = read_pte(g, top);
+	if (!(entry & PTE_P) || table_fault(g, entry, PTE_P))
+		return NULL;
+	return guest_bytes(g, gpa(pte_frame(g, entry) << GUEST_PAGE_SHIFT), GUEST_PAGE_SIZE);
+}
+
+struct last_table guest_last_table(struct guest *g, uint32_t cr3, uint32_t page,
+				   struct table_cursor *at)
+{
+	struct last_table t = { .pae = g->mm.pae };
+	uint32_t window = t.pae ? page >> 18 : 0;
+	uint64_t entry;
+
+	if (g->mm.mode != MM_TABLES)
+		return t;
+	if (at->window != window + 1) {
+		at->window = window + 1;
+		at->middle = middle_table(g, cr3, page);
+	}
+	if (!at->middle)
+		return t;
+	entry = t.pae ? ((const uint64_t *)at->middle)[page >> 9 & (PAE_ENTRIES - 1)] :
+			((const uint32_t *)at->middle)[page >> 10];
+	if (!(entry & PTE_P) || table_fault(g, entry, PTE_TABLE_FLAGS))
+		return t;
+	t.frame = pte_frame(g, entry);
+	t.rw = entry & PTE_RW;
+	t.us = entry & PTE_US;
+	t.entries = guest_bytes(g, gpa(t.frame << GUEST_PAGE_SHIFT), GUEST_PAGE_SIZE);
+	return t;
 }
 
 struct guest_pte guest_walk(struct guest *g, uint32_t cr3, gva_t va)

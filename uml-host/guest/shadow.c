@@ -107,9 +107,8 @@ static uint32_t allowed(const struct guest *g, const struct guest_pte *pte,
 		return 0;
 	if (cpl == CPL_USER && !pte->us)
 		return 0;
-	/* Whoever writes a page that has a copy faults for it. */
 	return SPACE_READ | SPACE_EXEC |
-	       (pte->rw && (pte->value & PTE_D) && !guest_has_copy(g, pte_frame(g, pte->value)) ?
+	       (pte->rw && (pte->value & PTE_D) && guest_may_write(g, pte_frame(g, pte->value)) ?
 		SPACE_WRITE : 0);
 }
 
@@ -155,6 +154,11 @@ static void note_taken(struct guest *g, unsigned int table, unsigned int cpl)
 		guest_note_taken(g, table);
 }
 
+static uint32_t kernel_page(const struct guest *g)
+{
+	return g->lg.kernel_address >> GUEST_PAGE_SHIFT;
+}
+
 static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
 			uint32_t page)
 {
@@ -169,21 +173,6 @@ static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
 		space_unmap(view, page, 1);
 		note_taken(g, table, cpl);
 	}
-}
-
-/* One last-level table of the guest, to look at many entries. */
-struct last_table {
-	const void *entries;	/* NULL: look at each page by itself */
-	bool rw, us, pae;
-};
-
-static struct last_table last_table(struct guest *g, unsigned int table, uint32_t page)
-{
-	struct last_table t = { .pae = g->mm.pae };
-
-	t.entries = guest_last_table(g, g->mm.table[table].cr3, gva(page << GUEST_PAGE_SHIFT),
-				     &t.rw, &t.us);
-	return t;
 }
 
 /* Is the entry of `page` plainly what the word was made of?  False: perhaps not. */
@@ -213,18 +202,39 @@ bool guest_table_is_empty(struct guest *g, unsigned int table)
 	return user && !user->mapped;
 }
 
-/* Drops from both views of a table what its entries no longer say. */
+/* Drops from a view what GUARD_PAGES entries of a table no longer say, from `page`
+ * on. */
+static void compare(struct guest *g, unsigned int table, unsigned int cpl, uint32_t page,
+		    const struct last_table *t)
+{
+	struct space *view = own_view(g, table, cpl);
+	uint32_t *with = &view->tag[page / GUARD_PAGES], end = page + GUARD_PAGES;
+	uint32_t tag = guest_guard_tag(g, t);
+
+	/* Nobody has written the table, and it is the same one: nothing to find. */
+	if (tag && *with == tag)
+		return;
+	for (page = space_next(view, page, end); page < end; page = space_next(view, page + 1, end))
+		if (!is_unchanged(t, page, space_word(view, page), cpl))
+			resync_page(g, table, cpl, page);
+	/* As it was before the table was read: who wrote since then took it away. */
+	if (g->guards.serial)
+		*with = tag;
+	g->guards.compared += GUARD_PAGES;
+}
+
+/* Drops from both views of a table what its entries no longer say, from first to end and
+ * to the next multiples of GUARD_PAGES around them. */
 static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t end)
 {
 	static const unsigned int cpls[2] = { CPL_KERNEL, CPL_USER };
-	const uint32_t per_table = g->mm.pae ? 512 : 1024;
 	const bool was_empty = guest_table_is_empty(g, table);
-	struct last_table t = { 0 };
-	uint32_t page, word;
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
 		struct space *view = own_view(g, table, cpls[i]);
+		struct table_cursor at = { 0 };
+		uint32_t page;
 
 		if (!view || !view->mapped)
 			continue;
@@ -232,22 +242,34 @@ static void resync(struct guest *g, unsigned int table, uint32_t first, uint32_t
 			guest_low_forget(view);
 			note_taken(g, table, cpls[i]);
 		}
-		for (page = first; page < end; page++) {
-			if (!view->count[page / SPACE_SLOT_PAGES] ||
-			    (page % SPACE_SLOT_PAGES == 0 && needs_no_table(g, page) &&
-			     needs_no_table(g, page + SPACE_SLOT_PAGES - 1))) {
-				page |= SPACE_SLOT_PAGES - 1;
+		for (page = first / GUARD_PAGES * GUARD_PAGES; page < end; page += GUARD_PAGES) {
+			struct last_table t;
+
+			page = space_next_slot(view, page, end);
+			if (page >= end)
+				break;
+			if (needs_no_table(g, page) && needs_no_table(g, page + GUARD_PAGES - 1))
 				continue;
-			}
-			if (page == first || page % per_table == 0)
-				t = last_table(g, table, page);
-			word = space_word(view, page);
-			if (word && !is_unchanged(&t, page, word, cpls[i]))
-				resync_page(g, table, cpls[i], page);
+			t = guest_last_table(g, g->mm.table[table].cr3, page, &at);
+			compare(g, table, cpls[i], page, &t);
 		}
 	}
 	if (!was_empty && guest_table_is_empty(g, table))
 		guest_note_emptied(g, table);
+}
+
+void guest_note_mapped(struct guest *g, struct space *view, uint32_t page)
+{
+	uint32_t *with = &view->tag[page / GUARD_PAGES];
+	struct table_cursor at = { 0 };
+	struct last_table t;
+
+	/* To look at one that was never written would cost a page of the host's. */
+	if (!g->guards.serial || !*with)
+		return;
+	t = guest_last_table(g, current_cr3(g), page, &at);
+	if (guest_guard_tag(g, &t) != *with)
+		*with = 0;
 }
 
 void guest_drop_shadows(struct guest *g)
@@ -258,11 +280,6 @@ void guest_drop_shadows(struct guest *g)
 		if (g->space[i].mapped)
 			space_clear(&g->space[i]);
 	memset(g->mm.taken, 0xff, sizeof(g->mm.taken));
-}
-
-static uint32_t kernel_page(const struct guest *g)
-{
-	return g->lg.kernel_address >> GUEST_PAGE_SHIFT;
 }
 
 /* --- faults ------------------------------------------------------------------ */
@@ -345,6 +362,7 @@ static void map_around(struct guest *g, uint32_t page, const struct guest_pte *p
 	uint32_t prot = allowed(g, pte, cpl);
 
 	view->urgent = true;
+	guest_note_mapped(g, view, page);
 	if (needs_no_table(g, page))
 		map_without_tables(g, view, page, prot);
 	else if (cpl == CPL_KERNEL && page >= kernel_page(g))
@@ -363,6 +381,7 @@ static void map_eager(struct guest *g, uint32_t page, const struct guest_pte *pt
 	uint32_t eip_page = g->cpu.v.regs.eip >> GUEST_PAGE_SHIFT;
 
 	view->urgent = true;
+	guest_note_mapped(g, view, page);
 	if (error & PF_FETCH) {
 		space_map(view, page, frame, 1, SPACE_READ | SPACE_EXEC);
 		guest_scan_page(g, page);
@@ -390,6 +409,18 @@ static bool is_stuck(struct guest_cpu *cpu, uint32_t address)
 		return false;
 	}
 	return ++cpu->fault_repeats > FAULTS_WITHOUT_PROGRESS;
+}
+
+/* Accessed and dirty bits allow more and take nothing back: no view that was compared
+ * with the entry holds too much now, so the guard of its table stays. */
+static void mark_pte(struct guest *g, gpa_t address, uint32_t value)
+{
+	void *at = guest_bytes(g, address, sizeof(value));
+
+	if (!at)
+		return;
+	guest_end_copy(g, address.v >> GUEST_PAGE_SHIFT);
+	memcpy(at, &value, sizeof(value));
 }
 
 /*
@@ -420,11 +451,11 @@ bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error)
 	    (!pte.mmio && is_stuck(&g->cpu, address)))
 		return false;
 	if (error & PF_WRITE)
-		guest_end_copy(g, pte_frame(g, pte.value));
+		guest_before_write(g, pte_frame(g, pte.value));
 	value = pte.value | PTE_A | (error & PF_WRITE ? PTE_D : 0);
 	if (value != pte.value) {
 		pte.value = value;
-		guest_write32(g, pte.address, (uint32_t)value);
+		mark_pte(g, pte.address, (uint32_t)value);
 	}
 	if (pte.mmio)
 		return guest_mmio(g, address, gpa((uint32_t)(value & GUEST_PAGE_MASK) |
@@ -543,8 +574,10 @@ void hcall_new_pgtable(struct guest *g, const uint32_t arg[4])
 		change_shared_view(g);
 	g->mm.table[table].last_used = ++g->mm.clock;
 	g->mm.table[table].tops_known = false;
-	if (g->mm.table[table].stale)
+	if (g->mm.table[table].stale) {
 		resync(g, (unsigned int)table, 0, SPACE_PAGES);
+		guest_guard_tables(g);
+	}
 	g->mm.table[table].stale = false;
 	if (fresh)
 		guest_check_stack(g);
@@ -565,6 +598,7 @@ void hcall_flush_tlb(struct guest *g, const uint32_t arg[4])
 		g->mm.table[i].tops_known = false;
 	}
 	resync(g, g->mm.current, 0, SPACE_PAGES);
+	guest_guard_tables(g);
 	if (g->mm.mode == MM_TABLES)
 		guest_check_stack(g);
 }
@@ -594,6 +628,7 @@ static void update_page(struct guest *g, unsigned int table, uint32_t page)
 	if (!prot)
 		return;
 	note_high(g, page);
+	guest_note_mapped(g, user, page);
 	space_map(user, page, shown_frame(g, &pte, CPL_USER), 1, prot);
 	/* This one is waited for now. */
 	user->urgent |= page == g->cpu.reflected_page;
