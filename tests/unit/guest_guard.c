@@ -175,3 +175,42 @@ Test(guest_guard, numbers_are_not_used_again)
 	cr_assert(guest_is_guarded(g, TABLE_PAGE));
 	fixture_free(g);
 }
+
+/* --- kernel pages that come and go ------------------------------------------- */
+
+#define MOMENT 0x40u	/* a kernel page, at 3 GiB */
+#define MOMENT_VA (0xc0000000u + MOMENT * 4096)
+
+static void moment(struct guest *g, uint32_t entry, bool told)
+{
+	fixture_put32(g, ENTRY(TABLE, MOMENT), entry);
+	if (told)
+		fixture_call(g, LHCALL_SET_PTE, TOP, MOMENT_VA, entry, 0);
+	else
+		flush(g);
+}
+
+Test(guest_guard, pages_mapped_for_a_moment_need_no_fault)
+{
+	struct guest *g = paged();
+
+	fixture_put32(g, TOP + 768 * 4, TABLE | 0x63);
+	moment(g, 0x8000 | KERNEL, false);
+	/* Nobody knows of it yet. */
+	cr_assert_eq(space_word(kernel_view(g), MOMENT_VA >> 12), 0);
+	cr_assert(guest_demand_page(g, MOMENT_VA, PF_WRITE));
+	moment(g, 0, true);
+	cr_assert_eq(space_word(kernel_view(g), MOMENT_VA >> 12), 0);
+	moment(g, 0x9000 | KERNEL, false);
+	cr_assert_eq(space_word_frame(space_word(kernel_view(g), MOMENT_VA >> 12)), 9);
+	cr_assert(may_write(g, MOMENT_VA >> 12));
+	moment(g, 0, true);
+	cr_assert_eq(space_word(kernel_view(g), MOMENT_VA >> 12), 0);
+	/* No more than the entry allows: clean, and then not there. */
+	moment(g, 0xa023, false);
+	cr_assert_eq(space_word_frame(space_word(kernel_view(g), MOMENT_VA >> 12)), 0xa);
+	cr_assert_not(may_write(g, MOMENT_VA >> 12));
+	moment(g, 0, false);
+	cr_assert_eq(space_word(kernel_view(g), MOMENT_VA >> 12), 0);
+	fixture_free(g);
+}

@@ -118,6 +118,7 @@ struct guest_lg {
 	uint64_t ring_empty_ns;
 };
 
+#define GUEST_MOMENTARY 4u
 struct guest_mm {
 	uint8_t mode;		/* enum mm_mode */
 	bool pae;
@@ -139,6 +140,8 @@ struct guest_mm {
 	uint16_t emptied[GUEST_EMPTIED];
 	uint32_t nr_emptied;
 	uint64_t touched[(GUEST_SPACES + 63) / 64];	/* spaces that were ever used */
+	/* Kernel pages it took back by a call, the last ones: see map_momentary. */
+	uint32_t momentary[GUEST_MOMENTARY], next_momentary;
 	struct {
 		bool used;
 		bool stale;	/* compare with the guest's tables before use */

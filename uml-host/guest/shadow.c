@@ -159,6 +159,17 @@ static uint32_t kernel_page(const struct guest *g)
 	return g->lg.kernel_address >> GUEST_PAGE_SHIFT;
 }
 
+/* The kernel has taken this page of its own back. */
+static void note_momentary(struct guest *g, uint32_t page)
+{
+	unsigned int i;
+
+	for (i = 0; i < GUEST_MOMENTARY; i++)
+		if (g->mm.momentary[i] == page)
+			return;
+	g->mm.momentary[g->mm.next_momentary++ % GUEST_MOMENTARY] = page;
+}
+
 static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
 			uint32_t page)
 {
@@ -171,6 +182,8 @@ static void resync_page(struct guest *g, unsigned int table, unsigned int cpl,
 	pte = guest_walk_quiet(g, g->mm.table[table].cr3, gva(page << GUEST_PAGE_SHIFT));
 	if (!still_right(g, word, &pte, cpl)) {
 		space_unmap(view, page, 1);
+		if (cpl == CPL_KERNEL && page >= kernel_page(g))
+			note_momentary(g, page);
 		note_taken(g, table, cpl);
 	}
 }
@@ -583,6 +596,33 @@ void hcall_new_pgtable(struct guest *g, const uint32_t arg[4])
 		guest_check_stack(g);
 }
 
+/* A kernel with high memory maps a page of it for a moment, always at the same few
+ * addresses: it writes an entry, makes the call that says only that one changed, and goes
+ * there at once.  So what it took back lately is looked at: what its tables say now
+ * need not fault.  What they do not say is not mapped. */
+static void map_momentary(struct guest *g)
+{
+	struct space *view = guest_view(g, g->mm.current, CPL_KERNEL);
+	unsigned int i;
+
+	if (g->mm.mode != MM_TABLES || g->rewrite == REWRITE_EAGER)
+		return;
+	for (i = 0; i < GUEST_MOMENTARY; i++) {
+		uint32_t page = g->mm.momentary[i], prot;
+		struct guest_pte pte;
+
+		if (!page || space_word(view, page) || needs_no_table(g, page))
+			continue;
+		pte = guest_walk_quiet(g, current_cr3(g), gva(page << GUEST_PAGE_SHIFT));
+		prot = allowed(g, &pte, CPL_KERNEL);
+		if (!prot)
+			continue;
+		guest_note_mapped(g, view, page);
+		space_map(view, page, pte_frame(g, pte.value), 1, prot);
+		view->urgent = true;
+	}
+}
+
 void hcall_flush_tlb(struct guest *g, const uint32_t arg[4])
 {
 	unsigned int i;
@@ -599,6 +639,7 @@ void hcall_flush_tlb(struct guest *g, const uint32_t arg[4])
 	}
 	resync(g, g->mm.current, 0, SPACE_PAGES);
 	guest_guard_tables(g);
+	map_momentary(g);
 	if (g->mm.mode == MM_TABLES)
 		guest_check_stack(g);
 }
