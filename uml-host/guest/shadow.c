@@ -505,29 +505,13 @@ void guest_forget_table(struct guest *g, unsigned int table)
 	clear_bit(g->mm.high, table);
 }
 
-/* The entries of a table that say where kernel addresses are: one per 4 MiB, or
- * with PAE one per 2 MiB, a level further down.  0 where there is none. */
-static uint64_t kernel_entry(struct guest *g, uint32_t cr3, uint32_t page)
-{
-	gpa_t at = gpa((cr3 & GUEST_PAGE_MASK) + (page >> 10) * 4);
-
-	if (g->mm.pae) {
-		gpa_t top = gpa((cr3 & ~31u) + (page >> 18) * 8);
-		uint64_t pgd = guest_bytes(g, top, 8) ? read_pte(g, top) : 0;
-
-		if (!(pgd & PTE_P) || pgd >> 32)
-			return 0;
-		at = gpa(((uint32_t)pgd & GUEST_PAGE_MASK) + (page >> 9 & 511) * 8);
-	}
-	return guest_bytes(g, at, pte_bytes(g)) ? read_pte(g, at) : 0;
-}
-
 /* The shared kernel view shows the current table from now on.  Kernel addresses
  * mean the same in every table but for what one has not been told yet. */
 static void change_shared_view(struct guest *g)
 {
 	const uint32_t step = g->mm.pae ? 512 : 1024;
 	const uint32_t old = g->mm.table[g->mm.shown].cr3;
+	struct table_cursor before = { 0 }, now = { 0 };
 	struct space *view;
 	uint32_t page;
 
@@ -536,10 +520,20 @@ static void change_shared_view(struct guest *g)
 	g->mm.shown = g->mm.current;
 	view = guest_view(g, g->mm.current, CPL_KERNEL);
 	forget_programs(g, view);
-	for (page = kernel_page(g); page < SPACE_PAGES; page += step)
-		if (view->count[page / SPACE_SLOT_PAGES] &&
-		    kernel_entry(g, old, page) != kernel_entry(g, current_cr3(g), page))
+	for (page = kernel_page(g) / step * step; page < SPACE_PAGES; page += step) {
+		struct last_table t, u;
+
+		page = space_next_slot(view, page, SPACE_PAGES);
+		if (page >= SPACE_PAGES)
+			break;
+		t = guest_last_table(g, old, page, &before);
+		u = guest_last_table(g, current_cr3(g), page, &now);
+		/* With PAE one page of entries serves a GiB of kernel addresses, in all tables. */
+		if (g->mm.pae && now.middle && now.middle == before.middle)
+			page |= (1u << 18) - step;
+		else if (t.entries != u.entries || t.rw != u.rw || t.us != u.us)
 			resync(g, g->mm.current, page, page + step);
+	}
 }
 
 /* Stack pages must stay writable: traps from user mode push onto them. */
