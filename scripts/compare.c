@@ -67,17 +67,6 @@ static double block_read(void)
 	return now() - start;
 }
 
-static double computation(void)
-{
-	volatile unsigned int x = 1;
-	double start = now();
-	int i;
-
-	for (i = 0; i < 20000000; i++)
-		x = x * 3 + 1;
-	return now() - start;
-}
-
 /* The first block device that /proc knows, by a node of our own: each system has
  * its own name and number for it. */
 static const char *first_disk(void)

@@ -70,6 +70,17 @@ static double pipes(void)
 	return took / n;
 }
 
+static double computation(void)
+{
+	volatile unsigned int x = 1;
+	double start = now();
+	int i;
+
+	for (i = 0; i < 20000000; i++)
+		x = x * 3 + 1;
+	return now() - start;
+}
+
 /* As PID 1 the console is not open yet; natively stdout is where it belongs. */
 static void open_console(void)
 {

@@ -5,7 +5,8 @@
  *
  *	processes=N	there are N processes, each waiting for its turn
  *	touch=MIB	another one uses so much memory
- *	work=N		measure nothing: do some work, N times
+ *	compute=N	measure nothing: compute, N times
+ *	work=N		measure nothing: system calls, faults, pipes and forks, N times
  */
 #include <asm/ldt.h>
 #include <string.h>
@@ -178,6 +179,12 @@ static int use_memory(size_t pages)
 	return read(ready[0], &c, 1) == 1 ? 0 : -1;
 }
 
+static void compute(int times)
+{
+	while (times-- > 0)
+		computation();
+}
+
 static void work(int times)
 {
 	while (times-- > 0) {
@@ -192,7 +199,8 @@ int main(void)
 {
 	processes = number("processes");
 	open_console();
-	if (number("work")) {
+	if (number("compute") || number("work")) {
+		compute(number("compute"));
 		work(number("work"));
 	} else if (processes > 0 && use_memory((size_t)number("touch") << 8) == 0 &&
 		   start_others() == 0) {
