@@ -241,14 +241,14 @@ static void odd_event(void)
 
 static void odd_request(void)
 {
-	uint32_t request = sometimes(200) ? any() : below(NR_CHANNEL_REQUESTS), view = below(32);
+	uint32_t request = sometimes(200) ? any() : below(NR_CHANNEL_REQUESTS), view = below(GUEST_TABLES);
 
-	store32(FIELD(address), sometimes(2) ? any() : below(64));
+	store32(FIELD(address), sometimes(2) ? any() : below(2 * GUEST_TABLES));
 	store32(FIELD(text_len), sometimes(2) ? any() : below(200));
 	store(FIELD(access), any64());
 	store(FIELD(access) + 8, any64());
 	if (sometimes(2))
-		store32(FIELD(running), below(40));
+		store32(FIELD(running), below(RUNNING_VIEW(GUEST_TABLES) + 4));
 	if (sometimes(4))
 		store32(FIELD(head), sometimes(2) ? any() : load32(FIELD(tail)) + below(2000));
 	if (sometimes(4))
@@ -264,8 +264,8 @@ static void odd_request(void)
 		store32(FIELD(request), request);
 		wake(FIELD(bell));
 		while (load32(FIELD(request)) == request && !sometimes(100000))
-			store32(MONITOR_VIEWS + (uint64_t)view * VIEW_SLICE_BYTES,
-				sometimes(3) ? below(4) : 0);
+			store32(MONITOR_VIEWS + (uint64_t)view * VIEW_SLICE_BYTES + VIEW_P_TURN,
+				sometimes(3) ? below(VIEW_TURN_FAILED + 2) : VIEW_TURN_MONITOR);
 		return;
 	}
 	if (request != CHANNEL_END)
@@ -354,7 +354,7 @@ static void views(void)
 	say("views: begins\n");
 	for (tries = 0; tries < 100; tries++) {
 		store32(FIELD(running), 0);
-		store32(page + VIEW_P_TURN, 2);
+		store32(page + VIEW_P_TURN, VIEW_TURN_DEAD);
 		store32(page + VIEW_P_HAS_BASES, 0);
 		store32(page + VIEW_P_SIGNAL, 0);
 		keep_busy();

@@ -64,6 +64,15 @@ static void is_looked_at(struct guest *g)
 	cr_assert_gt(g->guards.compared, before);
 }
 
+Test(guest_guard, one_flush_is_not_worth_a_look)
+{
+	struct guest *g = paged();
+
+	flush(g);
+	cr_assert_eq(g->guards.serial, 0);
+	fixture_free(g);
+}
+
 Test(guest_guard, what_rests_is_not_compared)
 {
 	struct guest *g = rested();

@@ -18,8 +18,9 @@
 int program_file(const char *name, const void *image, size_t n);
 
 /*
- * For a child of fork: leaves the terminal's process group, the session too if it
- * shall, dies with `parent`, dumps no core, takes every signal.  Async-signal-safe.
+ * For a child of fork: leaves the terminal's process group, and the session too if it
+ * shall be scheduled on its own where the host groups tasks by session; dies with
+ * `parent`, dumps no core, takes every signal.  Async-signal-safe.
  */
 void program_detach(pid_t parent, bool own_session);
 

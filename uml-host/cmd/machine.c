@@ -133,7 +133,8 @@ struct machine *machine_open(const struct options *o)
 	m->guest = m->shared = (struct guest *)base;
 	m->ram = (uint8_t *)base + m->guest_bytes;
 	if (o->engine == ENGINE_DIRECT) {
-		m->guest = mmap(NULL, GUEST_BYTES, PROT_READ | PROT_WRITE,
+		/* Without spaces: those are the monitor's. */
+		m->guest = mmap(NULL, sizeof(struct guest), PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (m->guest == MAP_FAILED)
 			die("out of memory");
@@ -714,7 +715,7 @@ void machine_close(struct machine *m)
 	close_engine(m);
 	crash_set_note(NULL, NULL);
 	if (m->guest != m->shared)
-		munmap(m->guest, GUEST_BYTES);
+		munmap(m->guest, sizeof(struct guest));
 	munmap(m->shared, m->guest_bytes + m->ram_bytes);
 	close(m->guest_fd);
 	close(m->ram_fd);

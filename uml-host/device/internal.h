@@ -31,6 +31,7 @@ struct pci_function;
 void *dev_ptr(const struct device_memory *memory, uint64_t address, uint64_t len);
 /* What dev_ptr gave has been written.  Said before the guest is told. */
 void dev_written(const struct device_memory *memory, const void *p, size_t len);
+void dev_iov_written(const struct device_memory *memory, const struct iovec *iov, unsigned int n);
 
 /* --- iov.c: bytes scattered over a list ---------------------------------------- */
 

@@ -27,3 +27,11 @@ void dev_written(const struct device_memory *memory, const void *p, size_t len)
 	for (page = at / PAGE; page <= (at + len - 1) / PAGE; page++)
 		__atomic_store_n(&memory->guards[page], 0, __ATOMIC_SEQ_CST);
 }
+
+void dev_iov_written(const struct device_memory *memory, const struct iovec *iov, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		dev_written(memory, iov[i].iov_base, iov[i].iov_len);
+}

@@ -205,6 +205,8 @@ static int64_t net_receive_merged(struct net *net, struct virtqueue *q, struct v
 		if (done == net->packet_bytes) {
 			net->packet_bytes = 0;
 			iov_write(count_at, pieces, 0, &buffers, sizeof(buffers));
+			/* Its chain has been handed back already, perhaps. */
+			dev_iov_written(&net->device.bus->config.memory, count_at, pieces);
 			return (int64_t)(at + n);
 		}
 		vq_fill(q, (uint32_t)(at + n));

@@ -200,12 +200,9 @@ bool vq_pop(struct virtqueue *q)
 /* The device has written into its chain, or may have. */
 static void chain_written(struct virtqueue *q)
 {
-	const struct device_memory *memory = &q->device->bus->config.memory;
 	const struct vq_chain *c = &q->chain;
-	unsigned int i;
 
-	for (i = c->nr_out; i < c->nr_out + c->nr_in; i++)
-		dev_written(memory, c->iov[i].iov_base, c->iov[i].iov_len);
+	dev_iov_written(&q->device->bus->config.memory, c->iov + c->nr_out, c->nr_in);
 }
 
 static void used_written(struct virtqueue *q)
@@ -216,6 +213,7 @@ static void used_written(struct virtqueue *q)
 void vq_unpop(struct virtqueue *q)
 {
 	chain_written(q);
+	used_written(q);
 	q->next_avail = (uint16_t)(q->next_avail - q->popped);
 	q->popped = q->filled = 0;
 }

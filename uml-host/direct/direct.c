@@ -124,8 +124,7 @@ static pid_t running_process(void *direct)
 	return where == RUNNING_NONE ? 0 : process(direct, where - RUNNING_KERNEL);
 }
 
-/* Two for each view: more than the usual limit, of which a process may have more if it
- * says so. */
+/* One for each view: near the usual limit, and a process may have more if it says so. */
 static void allow_descriptors(void)
 {
 	struct rlimit files;
@@ -147,12 +146,11 @@ struct direct *direct_open(const struct direct_config *config)
 	/* The other engine's timer: somebody else's means nothing here either. */
 	signal(SIGALRM, SIG_IGN);
 	allow_descriptors();
-	/* Mappers are children of views, and are there to be waited for when those end. */
+	/* Mappers are children of views, and ours when those end: nobody else may wait for
+	 * them. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	for (i = 0; i <= VIEWS; i++)
 		atomic_init(&d->pidfd[i], -1);
-	for (i = 0; i < VIEWS; i++)
-		d->mapper_fd[i] = -1;
 	pthread_mutex_init(&d->ends, NULL);
 	pthread_mutex_init(&d->turn, NULL);
 	d->image_fd = program_file(MONITOR_NAME, monitor_image,
@@ -173,8 +171,6 @@ struct direct *direct_open(const struct direct_config *config)
 
 void direct_close(struct direct *d)
 {
-	unsigned int i;
-
 	placement_close(&d->placement);
 	process_stop(d);
 	cleanup_remove(process_kill_all, d);
@@ -182,9 +178,6 @@ void direct_close(struct direct *d)
 	munmap(d->views, MONITOR_VIEWS_BYTES);
 	pthread_mutex_destroy(&d->ends);
 	pthread_mutex_destroy(&d->turn);
-	for (i = 0; i <= VIEWS; i++)
-		if (atomic_load(&d->pidfd[i]) >= 0)
-			close(atomic_load(&d->pidfd[i]));
 	close(d->image_fd);
 	close(d->view_image_fd);
 	close(d->filters_fd);
@@ -192,6 +185,14 @@ void direct_close(struct direct *d)
 }
 
 /* --- from other threads ---------------------------------------------------------- */
+
+/* By descriptor: a number may be somebody else's by now.  Without a process it fails. */
+static void kick_process(struct direct *d, unsigned int nr)
+{
+	atomic_fetch_add(&d->kicking, 1);
+	syscall(SYS_pidfd_send_signal, atomic_load(&d->pidfd[nr]), SIGNAL_KICK, NULL, 0);
+	atomic_fetch_sub(&d->kicking, 1);
+}
 
 void direct_kick(struct direct *d)
 {
@@ -202,12 +203,8 @@ void direct_kick(struct direct *d)
 	 * `kicked`, so one of the two sees the other. */
 	__atomic_store_n(&c->kicked, 1, __ATOMIC_SEQ_CST);
 	where = running(d);
-	/* By descriptor: a number may be somebody else's by now.  Without a
-	 * process it fails. */
 	if (where != RUNNING_NONE)
-		syscall(SYS_pidfd_send_signal,
-			atomic_load(&d->pidfd[where == RUNNING_KERNEL ? VIEWS : where - RUNNING_VIEW(0)]),
-			SIGNAL_KICK, NULL, 0);
+		kick_process(d, where == RUNNING_KERNEL ? VIEWS : where - RUNNING_VIEW(0));
 	if (__atomic_load_n(&c->waiting, __ATOMIC_SEQ_CST))
 		futex_wake(&c->kicked);
 	/* And the owner, who may want to stop. */
@@ -275,15 +272,17 @@ static void *drain(void *arg)
 	struct channel *c = d->channel;
 
 	placement_leave(&d->placement);
-	while (!atomic_load(&d->over)) {
+	for (;;) {
+		/* Before it is asked whether this is over: who says so rings then. */
 		uint32_t bell = __atomic_load_n(&c->events_bell, __ATOMIC_SEQ_CST);
 
+		if (atomic_load(&d->over))
+			return NULL;
 		/* Whoever sums up on another thread wants its counters now. */
 		look(d);
 		drain_events(d);
 		futex_wait(&c->events_bell, bell, is_watched(d->config.own) ? DRAIN_NS : IDLE_NS);
 	}
-	return NULL;
 }
 
 static void serve_access(struct direct *d, const struct guest_owner *owner, bool port)

@@ -50,7 +50,7 @@ struct direct {
 	/* For kicks: of the views and, the last, of the vCPU process; -1: there was
 	 * none yet.  And of the mappers. */
 	atomic_int pidfd[VIEWS + 1];
-	int mapper_fd[VIEWS];
+	atomic_int kicking;	/* threads that hold one of them for a kick */
 	struct placement placement;
 };
 
@@ -83,8 +83,8 @@ void process_kill_all(void *direct);
 /* Looks out for the end of a process; `nr` says which: a view, or VIEWS.  Returns a
  * descriptor of it, the caller's, or -1 and errno. */
 int process_watch(struct direct *d, pid_t pid, unsigned int nr);
-/* Kicks may go to that process now.  Takes the descriptor. */
-void process_admit(struct direct *d, unsigned int nr, int fd);
+/* No kicks go to that process any more; its descriptor, if it has one, is closed. */
+void process_retire(struct direct *d, unsigned int nr);
 
 /* --- view.c ---------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -47,19 +48,15 @@ int process_watch(struct direct *d, pid_t pid, unsigned int nr)
 	return fd;
 }
 
-/* Kicks may go there.  Who kicks may still hold the number of its predecessor's: so
- * that number stays, and names the new one. */
-void process_admit(struct direct *d, unsigned int nr, int fd)
+void process_retire(struct direct *d, unsigned int nr)
 {
-	int at = atomic_load(&d->pidfd[nr]);
+	int fd = atomic_exchange(&d->pidfd[nr], -1);
 
-	if (at < 0) {
-		atomic_store(&d->pidfd[nr], fd);
-		return;
-	}
-	if (dup3(fd, at, O_CLOEXEC) < 0)
-		die_errno("cannot watch a guest's process");
-	close(fd);
+	/* Who kicks may have read that number: it must not become another's under him. */
+	while (atomic_load(&d->kicking))
+		sched_yield();
+	if (fd >= 0)
+		close(fd);
 }
 
 static void *watch(void *arg)
@@ -116,6 +113,7 @@ void process_stop(struct direct *d)
 		view_end(d, i);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	process_retire(d, VIEWS);
 	atomic_store(&d->pid, 0);
 	close(d->ends_fd);
 	close(d->closing_fd);
@@ -197,7 +195,7 @@ void process_start(struct direct *d, uint32_t floor_rounds)
 	watched = process_watch(d, pid, VIEWS);
 	if (watched < 0)
 		die_errno("cannot watch a guest's process");
-	process_admit(d, VIEWS, watched);
+	atomic_store(&d->pidfd[VIEWS], watched);
 	while (wait_request(d, read_bell(d)) != CHANNEL_READY && !atomic_load(&d->gone))
 		;
 	step = c->failed_step;

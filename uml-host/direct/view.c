@@ -50,27 +50,24 @@ void view_tell_dead(struct direct *d, unsigned int view)
  * of waitpid: how it ended if it had done so by itself. */
 int view_end(struct direct *d, unsigned int view)
 {
-	struct pollfd mapper = { .fd = d->mapper_fd[view], .events = POLLIN };
-	pid_t pid, mapper_pid;
 	int status = 0;
+	pid_t pid;
 
 	pthread_mutex_lock(&d->ends);
 	pid = atomic_exchange(&d->view_pid[view], 0);
-	mapper_pid = atomic_exchange(&d->mapper_pid[view], 0);
+	atomic_store(&d->mapper_pid[view], 0);
 	pthread_mutex_unlock(&d->ends);
 	if (pid <= 0)
 		return 0;
+	process_retire(d, view);
+	/* The two are a group: what the page they share says of the mapper does not matter. */
+	kill(-pid, SIGKILL);
 	kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	/* The kernel ends it with its parent, and makes it our child.  It must not see
-	 * the orders of its successor; whoever made us take another for it waits in vain. */
-	if (mapper.fd >= 0) {
-		poll(&mapper, 1, (int)(START_NS / 1000000));
-		close(mapper.fd);
-		waitpid(mapper_pid, NULL, WNOHANG | __WALL);
-	}
-	d->mapper_fd[view] = -1;
+	/* Its mapper is our child now.  It must not see the orders of its successor. */
+	while (waitpid(-pid, NULL, __WALL) > 0 || errno == EINTR)
+		;
 	view_tell_dead(d, view);
 	return status;
 }
@@ -111,8 +108,7 @@ int view_filters(void)
 	return fd;
 }
 
-/* Is it?  1, 0, or -1: the host has no descriptor to look by. */
-static int is_child_of(pid_t pid, pid_t parent)
+static bool is_child_of(pid_t pid, pid_t parent)
 {
 	char path[64];
 	int found = 0;
@@ -120,11 +116,10 @@ static int is_child_of(pid_t pid, pid_t parent)
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	f = fopen(path, "re");
-	if (!f)
-		return errno == ENOENT ? 0 : -1;
-	if (fscanf(f, "%*d (%*[^)]) %*c %d", &found) != 1)
+	if (f && fscanf(f, "%*d (%*[^)]) %*c %d", &found) != 1)
 		found = 0;
-	fclose(f);
+	if (f)
+		fclose(f);
 	return found == parent;
 }
 
@@ -147,20 +142,14 @@ static int is_confined(pid_t pid)
 	return mode == SECCOMP_MODE_FILTER;
 }
 
-/* Its mapper, as its page says.  The monitor shares that page, so only a child of the
- * view is believed in.  False: the host has no descriptor for it. */
-static bool find_mapper(struct direct *d, unsigned int view, pid_t pid)
+/* Its mapper, as its page says, has to be on its CPU.  The monitor shares that page, so only
+ * a child of the view is believed in. */
+static void find_mapper(struct direct *d, unsigned int view, pid_t pid)
 {
 	pid_t mapper = (pid_t)*(volatile uint64_t *)&view_page(d, view)->mapper;
-	int is_ours = mapper > 0 ? is_child_of(mapper, pid) : 0;
 
-	if (is_ours <= 0)
-		return is_ours == 0;
-	d->mapper_fd[view] = (int)syscall(SYS_pidfd_open, mapper, 0);
-	if (d->mapper_fd[view] < 0 && errno != ESRCH)
-		return false;
-	atomic_store(&d->mapper_pid[view], mapper);
-	return true;
+	if (mapper > 0 && is_child_of(mapper, pid))
+		atomic_store(&d->mapper_pid[view], mapper);
 }
 
 /* Processes, descriptors, memory: what can be there again when others end. */
@@ -182,12 +171,12 @@ static enum view_result no_process(int error)
  * where it had to be ended was it the monitor's doing. */
 static enum view_result view_failed(struct direct *d, unsigned int view)
 {
-	int error = (int)-*(volatile int64_t *)&view_page(d, view)->failed;
+	int64_t failed = *(volatile int64_t *)&view_page(d, view)->failed;
 	int status = view_end(d, view);
 
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 		return VIEW_OVER;
-	return no_process(error);
+	return no_process(failed < 0 && failed >= -4095 ? (int)-failed : EPROTO);
 }
 
 static enum view_result view_unwatched(struct direct *d, unsigned int view)
@@ -232,6 +221,7 @@ enum view_result view_start(struct direct *d, unsigned int view)
 		close(fd);
 		return confined ? view_unwatched(d, view) : view_failed(d, view);
 	}
-	process_admit(d, view, fd);
-	return find_mapper(d, view, pid) ? VIEW_RUNS : view_unwatched(d, view);
+	atomic_store(&d->pidfd[view], fd);
+	find_mapper(d, view, pid);
+	return VIEW_RUNS;
 }

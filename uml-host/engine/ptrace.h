@@ -28,7 +28,7 @@
 #define ENGINE_MAX_SPACES 576
 
 struct stub {
-	pid_t pid;		/* 0: not started */
+	_Atomic pid_t pid;	/* 0: not started */
 	struct stub_channel *channel;
 	/* Addresses in the stub, read once while it was still ours alone. */
 	uint64_t run_batch, probe, floor;

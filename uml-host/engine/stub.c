@@ -112,12 +112,10 @@ static bool open_channel(struct stub *stub, int *fd)
 	*fd = memfd_create("uml-host-channel", MFD_CLOEXEC);
 	if (*fd >= 0 && ftruncate(*fd, STUB_CHANNEL_BYTES) == 0)
 		channel = mmap(NULL, STUB_CHANNEL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	stub->channel = channel == MAP_FAILED ? NULL : channel;
 	stub->fpu = malloc(STUB_FPU_BYTES);
-	if (channel == MAP_FAILED || !stub->fpu)
-		return false;
-	stub->channel = channel;
 	stub->fpu_bytes = 0;
-	return true;
+	return stub->channel && stub->fpu;
 }
 
 static void close_channel(struct stub *stub)
@@ -186,12 +184,14 @@ static bool spawn(struct engine *e, struct stub *stub)
 
 static void end_stub(struct stub *stub)
 {
-	int status;
+	/* Other threads must not find a number that may be somebody else's soon. */
+	pid_t pid = atomic_exchange(&stub->pid, 0);
+	int status = 0;
 
-	if (stub->pid > 0)
-		kill(stub->pid, SIGKILL);
-	while (stub->pid > 0)
-		stub_wait(stub, &status);
+	if (pid > 0)
+		kill(pid, SIGKILL);
+	while (pid > 0 && (waitpid(pid, &status, __WALL) < 0 ? errno == EINTR : WIFSTOPPED(status)))
+		;
 	close_channel(stub);
 }
 

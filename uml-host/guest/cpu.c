@@ -42,11 +42,12 @@ void guest_init(struct guest *g, const struct guest_setup *setup)
 	g->trace_kinds = kinds;
 	/* So that no tag of a guest before is one of this guest's. */
 	g->guards.serial = serial;
+	g->guards.enough = GUARD_WORTH;
 	g->lg.gens = g->lg.forced_gens = setup->gens;
 	g->mm.mode = MM_DIRECT;
 	g->mm.table[0].used = true;
 	g->mm.used = 1;
-	g->mm.most = GUEST_TABLES;
+	g->mm.most = guest_most_tables(g);
 
 	g->gdt[LGUEST_KERNEL_CS >> 3] = BOOT_KERNEL_CODE;
 	g->gdt[LGUEST_KERNEL_DS >> 3] = BOOT_KERNEL_DATA;

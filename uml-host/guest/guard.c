@@ -23,8 +23,7 @@
  */
 #include "guest/guest.h"
 
-/* Pages compared before it is worth looking; and no guard has a larger number. */
-#define COMPARED_MIN (1u << 18)
+/* For each page looked at so many compared; and no guard has a larger number. */
 #define COMPARED_PER_LOOK 8u
 #define LAST_SERIAL (UINT32_MAX >> GUARD_TAG_BITS)
 
@@ -128,5 +127,5 @@ void guest_guard_tables(struct guest *g)
 	for (i = guest_next_space(g, 0); any && i < GUEST_SPACES; i = guest_next_space(g, i + 1))
 		looked += protect(g, i);
 	guards->compared = 0;
-	guards->enough = COMPARED_MIN + COMPARED_PER_LOOK * looked;
+	guards->enough = GUARD_WORTH + COMPARED_PER_LOOK * looked;
 }

@@ -48,8 +48,8 @@
  * them.  First come the spaces of kernel views, then a user view for each table. */
 #define GUEST_TABLES 512u
 #define GUEST_KERNEL_VIEWS 64u
-#define GUEST_FOUND 1024u
-#define GUEST_EMPTIED 8u
+#define GUEST_FOUND 1024u	/* places of a hash */
+#define GUEST_EMPTIED 8u	/* tables of ended programs to remember */
 #define GUEST_SPACES (GUEST_KERNEL_VIEWS + GUEST_TABLES)
 
 /* Which host address spaces show the guest's tables. */
@@ -129,6 +129,7 @@ struct guest_mm {
 	uint32_t random;	/* the last choice of one to give up */
 	uint32_t used;		/* tables that are */
 	uint32_t most;		/* that may be: fewer where the host has no process for more */
+	uint32_t since_crowded;	/* new tables that got no place of their own */
 	/* Tables whose user view has lost something that its process, if it has one,
 	 * may still have. */
 	uint64_t taken[GUEST_TABLES / 64];
@@ -145,8 +146,9 @@ struct guest_mm {
 	struct {
 		bool used;
 		bool stale;	/* compare with the guest's tables before use */
-		/* With PAE: which page of second-level entries its top ones name, read
-		 * anew after whatever makes a processor do so. */
+		/* With PAE: which page of second-level entries its top ones name.  Read anew
+		 * after the table was in use, which alone fills views, and what the guest
+		 * told. */
 		bool tops_known;
 		uint32_t cr3;
 		uint32_t last_used;
@@ -240,6 +242,7 @@ _Static_assert(GUEST_COPIES < 256, "counted in a byte");
 /* Tables nobody has written: see guard.c. */
 #define GUARD_PAGES SPACE_TAG_PAGES	/* a table has as many, or twice that */
 #define GUARD_TAG_BITS 3u
+#define GUARD_WORTH (1u << 18)	/* pages compared before anybody is looked for */
 struct guest_guards {
 	uint32_t serial;	/* of the last guard */
 	uint64_t compared, enough;	/* pages since the last look for writers; for the next */
@@ -552,19 +555,6 @@ bool guest_table_is_empty(struct guest *g, unsigned int table);
 /* Its views forget its programs.  Kernel mappings are the same in all tables, so they stay. */
 void guest_forget_table(struct guest *g, unsigned int table);
 
-/* --- tables.c: which page tables have shadows -------------------------------- */
-
-/* The table at that address, or -1; a place for one that was not there. */
-int guest_find_table(struct guest *g, uint32_t cr3);
-unsigned int guest_new_table(struct guest *g, uint32_t cr3);
-void guest_set_used(struct guest *g, unsigned int table, bool used);
-/* Its programs have nothing left, perhaps because there are none any more. */
-void guest_note_emptied(struct guest *g, unsigned int table);
-/* The engine says that the host has no process for one space more: from now on fewer
- * tables are used. */
-void guest_crowded(struct guest *g);
-/* With PAE: the pages that its four top entries name. */
-const uint32_t *guest_table_tops(struct guest *g, unsigned int table);
 /* A page fault: true if a mapping was missing that the guest's tables allow. */
 bool guest_demand_page(struct guest *g, uint32_t address, uint32_t error);
 /* The view code runs in now: by page table and privilege. */
@@ -572,8 +562,8 @@ unsigned int guest_current_space(const struct guest *g);
 /* The view of a table and privilege level; NULL if there is none now: a kernel
  * view that all tables share shows the current one. */
 struct space *guest_view(struct guest *g, unsigned int table, unsigned int cpl);
-/* A page around `page` is about to be mapped in a view of the current table: what a table
- * of another place or with other rights says was not compared with the tag noted. */
+/* Called before pages of the table that serves `page` are mapped from the current table: if
+ * its guard is not the one noted, the note is void. */
 void guest_note_mapped(struct guest *g, struct space *view, uint32_t page);
 /* Kills the guest unless the stack pages of SET_STACK are writable. */
 void guest_check_stack(struct guest *g);
@@ -700,6 +690,22 @@ bool guest_demand_gate(struct guest *g, uint32_t address, uint32_t error);
 /* Guest code came through a gate, GATE_FOR_…, with the registers as they were there and EIP what
  * the call pushed: makes of it the stop that it stands for. */
 void guest_came_by_gate(struct guest *g, unsigned int gate);
+
+/* --- tables.c: which page tables have shadows -------------------------------- */
+
+/* The table at that address, or -1; a place for one that was not there. */
+int guest_find_table(struct guest *g, uint32_t cr3);
+unsigned int guest_new_table(struct guest *g, uint32_t cr3);
+void guest_set_used(struct guest *g, unsigned int table, bool used);
+/* How many a guest of its size may have, if the host has processes for them. */
+uint32_t guest_most_tables(const struct guest *g);
+/* Its programs have nothing left, perhaps because there are none any more. */
+void guest_note_emptied(struct guest *g, unsigned int table);
+/* The engine says that the host has no process for one space more: from now on fewer
+ * tables are used. */
+void guest_crowded(struct guest *g);
+/* With PAE: the pages that its four top entries name. */
+const uint32_t *guest_table_tops(struct guest *g, unsigned int table);
 
 /* --- lowmem.c: the 64 KiB no unprivileged process can map --------------------------------- */
 

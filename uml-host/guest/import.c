@@ -29,6 +29,8 @@ void guest_import(struct guest *own, const struct guest *theirs)
 	make_bool(&own->mm.pae_known);
 	own->mm.current %= GUEST_TABLES;
 	own->mm.shown %= GUEST_TABLES;
+	/* Spaces are not ours to look at. */
+	memset(own->mm.touched, 0, sizeof(own->mm.touched));
 	if (own->mm.mode > MM_TABLES)
 		own->mm.mode = MM_TABLES;
 	if (own->lg.layout >= GUEST_LAYOUTS)

@@ -341,7 +341,7 @@ static void map_kernel_run(struct guest *g, struct space *view, uint32_t page,
 	space_map(view, first, frame - (page - first), end - first, prot);
 }
 
-/* The user view of the current table gets that page, or some around it. */
+/* The user view of the current table gets pages, that one the last of them. */
 static void note_high(struct guest *g, uint32_t page)
 {
 	if (page >= kernel_page(g))
@@ -365,7 +365,7 @@ static void map_user_window(struct guest *g, struct space *view, uint32_t page,
 			space_map(view, p, shown_frame(g, &pte, cpl), 1, prot);
 	}
 	if (cpl == CPL_USER)
-		note_high(g, page);
+		note_high(g, end - 1);
 }
 
 static void map_around(struct guest *g, uint32_t page, const struct guest_pte *pte,
@@ -515,8 +515,6 @@ static void change_shared_view(struct guest *g)
 	struct space *view;
 	uint32_t page;
 
-	/* What the view has not been compared with yet, it is now. */
-	g->mm.table[g->mm.current].stale |= g->mm.table[g->mm.shown].stale;
 	g->mm.shown = g->mm.current;
 	view = guest_view(g, g->mm.current, CPL_KERNEL);
 	forget_programs(g, view);
@@ -576,11 +574,11 @@ void hcall_new_pgtable(struct guest *g, const uint32_t arg[4])
 		table = (int)guest_new_table(g, cr3);
 		fresh = true;
 	}
+	g->mm.table[g->mm.current].tops_known = g->mm.table[table].tops_known = false;
 	g->mm.current = (uint32_t)table;
 	if (g->mm.shown != g->mm.current && shares_kernel_view(g, g->mm.current))
 		change_shared_view(g);
 	g->mm.table[table].last_used = ++g->mm.clock;
-	g->mm.table[table].tops_known = false;
 	if (g->mm.table[table].stale) {
 		resync(g, (unsigned int)table, 0, SPACE_PAGES);
 		guest_guard_tables(g);
@@ -738,6 +736,8 @@ void hcall_set_pmd(struct guest *g, const uint32_t arg[4])
 	g->mm.pae = g->mm.pae_known = true;
 	if (arg[1] >= 512 || g->mm.mode == MM_DIRECT)
 		return;
+	/* Its views are filled by what its top entries say at that time, told or not. */
+	g->mm.table[g->mm.current].tops_known = false;
 	for (i = 0; left && i < GUEST_TABLES; i++) {
 		const uint32_t *top;
 

@@ -37,6 +37,10 @@ void guest_note_emptied(struct guest *g, unsigned int table)
 	mm->emptied[mm->nr_emptied++ % GUEST_EMPTIED] = (uint16_t)(table + 1);
 }
 
+#define BYTES_PER_TABLE (256u << 10)
+#define LEAST_MOST 64u
+#define TRY_AFTER 256u	/* new tables, without a place of their own */
+
 /* --- a place for one more --------------------------------------------------------- */
 
 /* May another table have its place? */
@@ -60,6 +64,23 @@ static unsigned int choose_victim(struct guest *g)
 	return i;
 }
 
+/* A program needs memory, so a small guest has no use for many; and what a guest can make
+ * its host spend on them is bounded by what it was given. */
+uint32_t guest_most_tables(const struct guest *g)
+{
+	uint32_t most = g->mem_bytes / BYTES_PER_TABLE;
+
+	return most < LEAST_MOST ? LEAST_MOST : most > GUEST_TABLES ? GUEST_TABLES : most;
+}
+
+/* The host may have room again. */
+static void try_more(struct guest *g)
+{
+	if (g->mm.used >= g->mm.most && g->mm.most < guest_most_tables(g) &&
+	    ++g->mm.since_crowded % TRY_AFTER == 0)
+		g->mm.most++;
+}
+
 /* A place for a table not seen before: that of a program which has ended, whose process
  * is there and empty, or a free one, or one that another has to leave. */
 static unsigned int choose_table(struct guest *g)
@@ -74,6 +95,7 @@ static unsigned int choose_table(struct guest *g)
 		g->mm.emptied[i] = 0;
 		return table;
 	}
+	try_more(g);
 	for (i = 0; g->mm.used < g->mm.most && i < GUEST_TABLES; i++)
 		if (!g->mm.table[i].used)
 			return i;
@@ -87,6 +109,7 @@ unsigned int guest_new_table(struct guest *g, uint32_t cr3)
 	guest_forget_table(g, i);
 	guest_set_used(g, i, true);
 	g->mm.table[i].cr3 = cr3;
+	g->mm.table[i].tops_known = false;
 	return i;
 }
 
