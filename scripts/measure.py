@@ -88,5 +88,8 @@ def cell(value, digits, width=15):
 
 
 def usage(text):
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        print(text)
+        sys.exit(0)
     print(text, file=sys.stderr)
     sys.exit(2)

@@ -198,6 +198,27 @@ static void long_unchanged(void)
 	printf("flushes after long rest\n");
 }
 
+/* Below 64 KiB, where a host may have to go about it in another way. */
+static void low_pages(void)
+{
+	volatile uint32_t *second = (volatile uint32_t *)frames[1];
+	uint32_t to = 0x5000, from = 0x5000;
+
+	tables.low[4] = guest_pa(frames[0]) | 0x3 | A | D;
+	tables.low[5] = guest_pa(frames[1]) | 0x3;
+	hcall1(LHCALL_FLUSH_TLB, 1);
+	*second = 0;
+	/* From one page into another that is clean. */
+	*(volatile uint32_t *)0x4ffe = 0x600d0000;
+	CHECK(*second == 0x600d && (tables.low[5] & (A | D)) == (A | D));
+	/* ESI says nothing of what stos does. */
+	tables.low[5] = guest_pa(frames[1]) | 0x3 | A;
+	hcall1(LHCALL_FLUSH_TLB, 1);
+	__asm__ volatile("stosl" : "+D"(to), "+S"(from) : "a"(0x77) : "memory");
+	CHECK(*second == 0x77 && (tables.low[5] & D));
+	printf("low pages\n");
+}
+
 int guest_main(void)
 {
 	gdt_load();
@@ -210,5 +231,6 @@ int guest_main(void)
 	removal();
 	many_tables();
 	long_unchanged();
+	low_pages();
 	return 0;
 }

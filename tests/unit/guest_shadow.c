@@ -291,3 +291,30 @@ static void random_guests(bool with_pae)
 
 Test(guest_shadow, holds_no_more_than_two_levels_say) { random_guests(false); }
 Test(guest_shadow, holds_no_more_than_pae_tables_say) { random_guests(true); }
+
+/* What is mapped ahead of a fault is nothing that a fault would not map. */
+Test(guest_shadow, maps_nothing_in_the_reserved_top_of_memory)
+{
+	const uint32_t reserved = 0xffe0f000, taken = 0xc0021000;
+	struct space *view;
+
+	pae = false;
+	g = fixture_paged(GENERATION_S);
+	fixture_put32(g, FIXTURE_TABLE + 0x21 * 4, 0x5063);
+	fixture_put32(g, FIXTURE_TOP + (reserved >> 22) * 4, 0x402000 | 0x63);
+	fixture_put32(g, 0x402000 + (reserved >> 12 & 1023) * 4, 0x6063);
+	view = guest_view(g, g->mm.current, CPL_KERNEL);
+	/* As the host has pages there for a moment, and the kernel elsewhere. */
+	space_map(view, reserved >> 12, 5, 1, SPACE_READ);
+	fault(taken, true, 0);
+	fixture_put32(g, FIXTURE_TABLE + 0x21 * 4, 0);
+	fixture_call(g, LHCALL_SET_PGD, FIXTURE_TOP, reserved >> 22, 0, 0);
+	cr_assert_eq(space_word(view, reserved >> 12), 0);
+	fixture_call(g, LHCALL_FLUSH_TLB, 1, 0, 0, 0);
+	cr_assert_eq(space_word(view, taken >> 12), 0);
+	fixture_put32(g, FIXTURE_TABLE + 0x21 * 4, 0x5063);
+	fixture_call(g, LHCALL_FLUSH_TLB, 1, 0, 0, 0);
+	cr_assert_neq(space_word(view, taken >> 12), 0);
+	cr_assert_eq(space_word(view, reserved >> 12), 0);
+	fixture_free(g);
+}

@@ -110,6 +110,29 @@ Test(guest_tables, of_a_program_that_ended_go_first)
 	fixture_free(g);
 }
 
+/* The place of a table is another's now, whose kernel addresses may mean something else. */
+Test(guest_tables, in_a_place_of_another_have_kernel_addresses_of_their_own)
+{
+	const uint32_t kernel = 0xd0000000, last = 0x510000, other = 0x511000;
+	struct guest *g = fixture_paged(GENERATION_S);
+	uint32_t ended;
+
+	fixture_put32(g, 0x500000 + (kernel >> 22) * 4, last | 0x63);
+	fixture_put32(g, last, 0x5063);
+	fixture_put32(g, other, 0x6063);
+	use_program(g, 0x500000);
+	ended = g->mm.current;
+	cr_assert(guest_demand_page(g, kernel, 0));
+	fixture_put32(g, FIXTURE_TABLE + 0x20 * 4, 0);
+	fixture_call(g, LHCALL_FLUSH_TLB, 0, 0, 0, 0);
+	use_table(g, FIXTURE_TOP);
+	fixture_put32(g, 0x501000 + (kernel >> 22) * 4, other | 0x63);
+	use_program(g, 0x501000);
+	cr_assert_eq(g->mm.current, ended);
+	cr_assert_eq(space_word(guest_view(g, ended, CPL_KERNEL), kernel >> 12), 0);
+	fixture_free(g);
+}
+
 /* The host has no more processes: fewer and fewer tables, but some always; and more again,
  * little by little. */
 Test(guest_tables, are_fewer_where_the_host_is_crowded)

@@ -51,6 +51,16 @@ void program_detach(pid_t parent, bool own_session)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
+static int out_of_the_way(int fd)
+{
+	int high = fcntl(fd, F_DUPFD, 32);
+
+	/* So it says that there may be none so high. */
+	if (high < 0 && errno == EINVAL)
+		errno = EMFILE;
+	return high;
+}
+
 int program_become(int image_fd, const char *name, const char *arg, const int *fds,
 		   unsigned int nr_fds)
 {
@@ -61,9 +71,9 @@ int program_become(int image_fd, const char *name, const char *arg, const int *f
 
 	/* Out of the way first: the numbers wanted may be taken. */
 	for (i = 0; i < nr_fds; i++)
-		if ((high[i] = fcntl(fds[i], F_DUPFD, 32)) < 0)
+		if ((high[i] = out_of_the_way(fds[i])) < 0)
 			return PROGRAM_DESCRIPTORS;
-	image = fcntl(image_fd, F_DUPFD, 32);
+	image = out_of_the_way(image_fd);
 	if (image < 0)
 		return PROGRAM_DESCRIPTORS;
 	for (i = 0; i < nr_fds; i++)

@@ -359,8 +359,9 @@ bool insn_wrote(const struct insn *i, const struct engine_regs *r, uint32_t base
 	if (i->writes_operand && within(address, insn_offset(i, r) + base, OPERAND_BYTES))
 		return true;
 	if (i->writes_string)
-		/* movs reads ESI first. */
-		return within(address, r->edi, 4) && !within(address, r->esi, 4);
+		/* movs reads ESI first; the others do not. */
+		return within(address, r->edi, 4) &&
+		       !((i->opcode & ~1u) == 0xa4 && within(address, r->esi, 4));
 	return i->writes_stack && within(address, r->esp - PUSH_BYTES, PUSH_BYTES) &&
 	       !(i->memory && within(address, insn_offset(i, r) + base, 8));
 }

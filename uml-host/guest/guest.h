@@ -552,7 +552,8 @@ unsigned int guest_next_space(const struct guest *g, unsigned int i);
 void guest_note_taken(struct guest *g, unsigned int table);
 /* Have programs of that table nothing in their view?  Never, where they share the kernel's. */
 bool guest_table_is_empty(struct guest *g, unsigned int table);
-/* Its views forget its programs.  Kernel mappings are the same in all tables, so they stay. */
+/* Its views forget its programs.  Kernel mappings stay, as most are the same in all tables,
+ * and are compared with those of the next one there. */
 void guest_forget_table(struct guest *g, unsigned int table);
 
 /* A page fault: true if a mapping was missing that the guest's tables allow. */
@@ -714,8 +715,9 @@ const uint32_t *guest_table_tops(struct guest *g, unsigned int table);
 bool guest_low_access(struct guest *g, uint32_t address);
 /* The tables changed below 64 KiB, or may have: the view forgets those pages. */
 void guest_low_forget(struct space *view);
-/* The single step over it is done. */
+/* The single step over it is done; or something else came before. */
 void guest_low_done(struct guest *g);
+void guest_low_interrupted(struct guest *g);
 
 /* --- interrupts.c, clock.c ------------------------------------------------------------------ */
 

@@ -125,6 +125,17 @@ bool guest_low_access(struct guest *g, uint32_t address)
 	return true;
 }
 
+/* What it met in the window is another page of those below 64 KiB, or the one above
+ * them: an operand that lies in both. */
+void guest_low_interrupted(struct guest *g)
+{
+	struct engine_exit *x = &g->cpu.v.exit;
+
+	guest_low_done(g);
+	if (x->vector == VECTOR_PF && x->address - WINDOW < WINDOW_PAGES << GUEST_PAGE_SHIFT)
+		x->address -= WINDOW;
+}
+
 void guest_low_done(struct guest *g)
 {
 	struct guest_cpu *cpu = &g->cpu;

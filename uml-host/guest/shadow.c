@@ -496,8 +496,10 @@ void guest_forget_table(struct guest *g, unsigned int table)
 	struct space *kernel = own_view(g, table, CPL_KERNEL);
 	struct space *user = own_view(g, table, CPL_USER);
 
-	if (kernel)
+	if (kernel) {
 		forget_programs(g, kernel);
+		g->mm.table[table].stale |= kernel->mapped != 0;
+	}
 	if (user && user->mapped) {
 		space_clear(user);
 		note_taken(g, table, CPL_USER);
@@ -603,7 +605,8 @@ static void map_momentary(struct guest *g)
 		uint32_t page = g->mm.momentary[i], prot;
 		struct guest_pte pte;
 
-		if (!page || space_word(view, page) || needs_no_table(g, page))
+		if (!page || space_word(view, page) || needs_no_table(g, page) ||
+		    guest_is_reserved(g, page << GUEST_PAGE_SHIFT))
 			continue;
 		pte = guest_walk_quiet(g, current_cr3(g), gva(page << GUEST_PAGE_SHIFT));
 		prot = allowed(g, &pte, CPL_KERNEL);

@@ -279,7 +279,7 @@ static void trap(struct guest *g)
 
 	/* Something else happened before the stepped instruction was done. */
 	if (g->cpu.low_step && x->vector != VECTOR_DB)
-		guest_low_done(g);
+		guest_low_interrupted(g);
 	if (x->vector != VECTOR_PF)
 		g->cpu.fault_repeats = 0;
 	switch (x->vector) {
