@@ -76,7 +76,8 @@ static inline uint32_t space_word(const struct space *s, uint32_t page)
 static inline uint32_t space_word_frame(uint32_t word) { return word >> 3; }
 static inline uint32_t space_word_prot(uint32_t word) { return word & SPACE_PROT_MASK; }
 
-/* The first page of [page, end) in a slot where something is mapped, or `end`. */
+/* The first page of [page, end) in a slot where something is mapped, or `end`.
+ * __builtin_: guests include this, and there is no C library for them. */
 static inline uint32_t space_next_slot(const struct space *s, uint32_t page, uint32_t end)
 {
 	uint32_t slot = page / SPACE_SLOT_PAGES;
@@ -85,7 +86,7 @@ static inline uint32_t space_next_slot(const struct space *s, uint32_t page, uin
 		return page < end ? page : end;
 	/* Most of 4 GiB is empty: four at once. */
 	for (slot++; slot * SPACE_SLOT_PAGES < end && !s->count[slot]; slot++) {
-		uint64_t four;	/* no header of a C library for it: guests include this */
+		uint64_t four;
 
 		for (; slot % 4 == 0 && slot < SPACE_SLOTS; slot += 4) {
 			__builtin_memcpy(&four, &s->count[slot], sizeof(four));
