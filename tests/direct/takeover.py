@@ -4,6 +4,7 @@
 A line per attack: its name, and how often which status came.  Behind "!" what was wrong
 with a run.  TAKEOVER_SEED is the first one; TAKEOVER_VERBOSE=1 tells every run;
 TAKEOVER_TIMEOUT is how long one may take, in seconds."""
+import atexit
 import collections
 import concurrent.futures
 import ctypes
@@ -31,7 +32,8 @@ with open(UML_HOST, "rb") as program:
 # Status 1: the host could not do something, and which.
 HOST = re.compile(r"uml-host: (the host has no memory left for the guest"
                   r"|cannot map guest memory in the guest's process|cannot set a timer"
-                  r"|cannot start a process for the guest's programs.*)\Z")
+                  r"|cannot start a process for the guest's programs.*"
+                  r"|the host has no process left for the guest's programs)\Z")
 # Orphans become our children, so that none can hide.
 PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -161,6 +163,7 @@ def main():
     with tempfile.TemporaryDirectory() as top:
         world = World(top)
         others = {}
+        atexit.register(lambda: [p.kill() for p in others.values()])
         for engine in "direct", "ptrace":
             with open(os.path.join(top, "log-" + engine), "w") as log:
                 others[engine] = subprocess.Popen(

@@ -170,7 +170,8 @@ static void open_direct(struct machine *m)
 		.own = m->guest, .shared = m->shared,
 		.guest_fd = m->guest_fd, .ram_fd = m->ram_fd,
 		.guest_bytes = m->guest_bytes, .ram_bytes = m->ram_bytes,
-		.cpu = m->options->cpu, .simulate = m->options->simulate,
+		.cpu = m->options->cpu, .turns = m->options->turns,
+		.simulate = m->options->simulate,
 	};
 
 	m->direct = direct_open(&config);
@@ -182,7 +183,7 @@ void machine_open_engine(struct machine *m)
 		.vcpu = &m->guest->cpu.v,
 		.spaces = m->guest->space, .nr_spaces = GUEST_SPACES,
 		.ram_fd = m->ram_fd, .ram_bytes = m->ram_bytes,
-		.cpu = m->options->cpu,
+		.cpu = m->options->cpu, .turns = m->options->turns,
 		.simulate = m->options->simulate,
 		.fetch = fetch, .owner = m->guest,
 	};
@@ -612,7 +613,7 @@ static void say_why(const struct machine *m, const char *how)
 	*to = '\0';
 	/* The log has told already. */
 	if (!m->log || log_is_paused(m->log))
-		warn("guest %s: %s", how, reason);
+		warn("guest %s: %s", how, *reason ? reason : "no reason given");
 }
 
 static void say_generations(const struct guest *g)

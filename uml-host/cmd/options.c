@@ -159,14 +159,21 @@ static void set_net(struct options *o, const char *v)
 
 static void set_cpu(struct options *o, const char *v)
 {
-	if (strcmp(v, "auto") == 0)
+	const char *turns = strstr(v, ",turns");
+	char *which = copy(v);
+
+	o->turns = turns && strcmp(turns, ",turns") == 0;
+	if (o->turns)
+		which[turns - v] = '\0';
+	if (strcmp(which, "auto") == 0)
 		o->cpu = ENGINE_CPU_AUTO;
-	else if (strcmp(v, "none") == 0)
+	else if (strcmp(which, "none") == 0 && !o->turns)
 		o->cpu = ENGINE_CPU_NONE;
-	else if (isdigit((unsigned char)*v))
-		o->cpu = (int)number("--cpu", v, 4095);
+	else if (isdigit((unsigned char)*which))
+		o->cpu = (int)number("--cpu", which, 4095);
 	else
 		usage_error("--cpu: '%s' is neither auto, none nor the number of a CPU", v);
+	free(which);
 }
 
 static void set_rewrite(struct options *o, const char *v)
@@ -365,7 +372,7 @@ static const struct option_row table[] = {
 	{ 0, "rewrite", "HOW", GUESTS, "code: patch; all: programs', too; emulate or eager", set_rewrite },
 	{ 0, "engine", "NAME", GUESTS | SUB_BENCH, "ptrace (default) or direct: faster, see SECURITY", set_engine },
 	{ 0, "isolation", "HOW", GUESTS | SUB_BENCH, "with direct: full, or none between guest programs", set_isolation },
-	{ 0, "cpu", "N", ALL & ~SUB_CHECK, "pin to host CPU N; auto (default) or none", set_cpu },
+	{ 0, "cpu", "N[,turns]", ALL & ~SUB_CHECK, "a host CPU, auto (default) or none; ,turns: in turns", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "as if vmcall were sigill, sigsegv or silent", set_simulate },
 	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=...", set_inject },
 	{ 0, "gdb", "ADDRESS", GUESTS, "socket for gdb: unix:PATH, tcp:[HOST:]PORT", set_gdb },

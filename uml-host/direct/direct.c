@@ -135,6 +135,11 @@ static void allow_descriptors(void)
 	}
 }
 
+static void kick(void *direct)
+{
+	direct_kick(direct);
+}
+
 struct direct *direct_open(const struct direct_config *config)
 {
 	struct direct *d = calloc(1, sizeof(*d));
@@ -166,11 +171,14 @@ struct direct *direct_open(const struct direct_config *config)
 	placement_open(&d->placement);
 	process_start(d, 0);
 	placement_watch(&d->placement);
+	if (config->turns)
+		d->turns = turns_open(&d->channel->turn, &d->placement, kick, d);
 	return d;
 }
 
 void direct_close(struct direct *d)
 {
+	turns_close(d->turns);
 	placement_close(&d->placement);
 	process_stop(d);
 	cleanup_remove(process_kill_all, d);

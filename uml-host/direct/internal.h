@@ -15,6 +15,7 @@
 
 #include "direct/direct.h"
 #include "engine/placement.h"
+#include "engine/turns.h"
 #include "monitor/channel.h"
 
 #define VIEWS GUEST_TABLES
@@ -52,6 +53,7 @@ struct direct {
 	atomic_int pidfd[VIEWS + 1];
 	atomic_int kicking;	/* threads that hold one of them for a kick */
 	struct placement placement;
+	struct turns *turns;
 };
 
 /* --- direct.c ------------------------------------------------------------------ */

@@ -101,6 +101,7 @@ struct engine_config {
 	int ram_fd;			/* sealed memfd with the guest's frames */
 	uint64_t ram_bytes;
 	int cpu;			/* host CPU to pin to, or ENGINE_CPU_… */
+	bool turns;			/* see turns.h */
 	enum vmcall_behaviour simulate;	/* VMCALL_UNKNOWN: what the host really does */
 	engine_fetch_fn *fetch;
 	void *owner;			/* first argument of fetch */

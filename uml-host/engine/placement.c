@@ -77,7 +77,7 @@ static uint64_t guest_waited(struct placement *p)
 	if (pid <= 0)
 		pid = p->process(p->owner, 0);
 	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
-	return ns + waited(path);
+	return ns + waited(path) + atomic_load(&p->turns_waited);
 }
 
 /* Idle ticks of every CPU; those of CPUs not listed stay 0. */

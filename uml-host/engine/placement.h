@@ -9,7 +9,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct placement {
@@ -23,7 +25,8 @@ struct placement {
 
 	/* The rest is placement.c's. */
 	pid_t vcpu_tid;
-	int cpu;		/* pinned to, or -1 */
+	atomic_int cpu;		/* pinned to, or -1 */
+	_Atomic uint64_t turns_waited;	/* ns, for turns of the guest's: see turns.h */
 	cpu_set_t allowed;	/* as we found it */
 	bool watching;
 	pthread_t watcher;

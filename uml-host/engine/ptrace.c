@@ -9,6 +9,7 @@
  * let guest code run under anything but PTRACE_SYSEMU.
  */
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,34 @@ static pid_t running_process(void *engine)
 	return atomic_load(&((struct engine *)engine)->running);
 }
 
+static void kick(void *engine)
+{
+	engine_kick(engine);
+}
+
+static void wake_turn(struct engine *e)
+{
+	syscall(SYS_futex, &e->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void await_turn(struct engine *e)
+{
+	const uint64_t patience = engine_clock_ns() + TURN_PATIENCE_NS;
+	uint64_t now;
+
+	if (turn_wants(&e->turn))
+		wake_turn(e);
+	while (turn_is(&e->turn, TURN_OTHERS) && (now = engine_clock_ns()) < patience) {
+		const struct timespec rest = {
+			.tv_sec = (time_t)((patience - now) / 1000000000),
+			.tv_nsec = (long)((patience - now) % 1000000000),
+		};
+
+		syscall(SYS_futex, &e->turn, FUTEX_WAIT, TURN_OTHERS, &rest, NULL, 0);
+	}
+	turn_despairs(&e->turn);
+}
+
 struct engine *engine_open(const struct engine_config *config)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -104,6 +133,8 @@ struct engine *engine_open(const struct engine_config *config)
 	open_timer(e);
 	e->vmcall = probe_vmcall(e);
 	placement_watch(&e->placement);
+	if (config->turns)
+		e->turns = turns_open(&e->turn, &e->placement, kick, e);
 	return e;
 }
 
@@ -138,6 +169,8 @@ void engine_wait(struct engine *e, uint64_t deadline)
 		.tv_nsec = (long)(deadline % 1000000000),
 	};
 
+	if (e->turns && turn_halts(&e->turn))
+		wake_turn(e);
 	atomic_store(&e->waiting, true);
 	while (!atomic_exchange(&e->kicked, false)) {
 		int failed = deadline ?
@@ -249,6 +282,8 @@ void engine_run(struct engine *e)
 
 	v->exit.kind = ENGINE_EXIT_KICK;
 	v->exit.insn_len = 0;
+	if (e->turns && !turn_is(&e->turn, TURN_OURS))
+		await_turn(e);
 	stub = stub_enter(e, v->space);
 	if (!resume_guest(e, stub, &status))
 		return;
@@ -290,6 +325,7 @@ uint64_t engine_floor_ns(struct engine *e, unsigned int rounds)
 
 void engine_close(struct engine *e)
 {
+	turns_close(e->turns);
 	timer_delete(e->timer);
 	placement_close(&e->placement);
 	stubs_close(e);

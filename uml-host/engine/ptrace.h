@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "engine/placement.h"
 #include "engine/stub.h"
+#include "engine/turns.h"
 
 /* Flat segments of every x86-64 Linux process. */
 #define HOST_CS32 0x23
@@ -56,6 +57,8 @@ struct engine {
 	uint32_t debug_address[4], dr7;	/* debug.c; DR7 0: none in use */
 
 	struct placement placement;
+	struct turns *turns;
+	uint32_t turn;		/* a futex: enum turn */
 };
 
 /* stub.c */

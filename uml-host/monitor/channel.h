@@ -88,6 +88,7 @@ struct channel {
 	uint32_t vmcall;	/* enum vmcall_behaviour, as probed */
 	uint64_t floor_ns;
 
+	uint32_t turn;		/* a futex: enum turn */
 	uint32_t events_bell;	/* a futex for who hands events out */
 	uint32_t head, tail;	/* events: next to write, next to read */
 	struct guest_event event[CHANNEL_EVENTS];
