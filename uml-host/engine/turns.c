@@ -86,9 +86,13 @@ static void *take_turns(void *arg)
 	struct turns *t = arg;
 	uint64_t began;
 
+	placement_leave(t->placement);
 	while (!atomic_load(&t->closing)) {
-		if (turn_is(t->turn, TURN_UNUSED)) {
-			wait_for_change(t->turn, TURN_UNUSED, LOOK_NS);
+		uint32_t turn = __atomic_load_n(t->turn, __ATOMIC_SEQ_CST);
+
+		/* It wants none, or says something that nobody says. */
+		if (turn != TURN_OTHERS && turn != TURN_NONE) {
+			wait_for_change(t->turn, turn, LOOK_NS);
 			continue;
 		}
 		if (!open_directory(t))
