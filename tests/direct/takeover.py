@@ -117,16 +117,20 @@ def run(world, attack, seed):
                for n, f in (("out", p.stdout), ("err", p.stderr))]
     for r in readers:
         r.start()
-    until = time.monotonic() + PATIENCE
+    # A machine that stood still meanwhile is none that hangs.
+    waited, last = 0, time.monotonic()
     hangs = False
     while True:
         pid, how, used = os.wait4(p.pid, os.WNOHANG)
         if pid:
             break
-        if not hangs and time.monotonic() > until:
+        if not hangs and waited > PATIENCE:
             hangs = True
             p.kill()
         time.sleep(0.005)
+        now = time.monotonic()
+        waited += min(now - last, 0.1)
+        last = now
     p.returncode = status = os.waitstatus_to_exitcode(how)
     for r in readers:
         r.join(10)
