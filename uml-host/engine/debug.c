@@ -33,13 +33,13 @@ static bool set(struct engine *e, struct stub *stub)
 bool engine_set_debug(struct engine *e, const uint32_t address[4], uint32_t dr7)
 {
 	bool done = true;
-	int i;
+	unsigned int i;
 
 	if (!dr7 && !e->dr7)
 		return true;
 	memcpy(e->debug_address, address, sizeof(e->debug_address));
 	e->dr7 = dr7;
-	for (i = 0; i < ENGINE_MAX_SPACES; i++)
+	for (i = 0; i < e->config.nr_spaces; i++)
 		if (e->stub[i].pid > 0)
 			done = set(e, &e->stub[i]) && done;
 	if (!done && dr7)

@@ -91,41 +91,35 @@ static void kick(void *engine)
 	engine_kick(engine);
 }
 
-static void wake_turn(struct engine *e)
+static void wake_turn(uint32_t *turn)
 {
-	syscall(SYS_futex, &e->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
+	syscall(SYS_futex, turn, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-static void await_turn(struct engine *e)
+static void sleep_on_turn(uint32_t *turn, uint32_t value, uint64_t until)
 {
-	const uint64_t patience = engine_clock_ns() + TURN_PATIENCE_NS;
-	uint64_t now;
+	const struct timespec time = {
+		.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000),
+	};
 
-	if (turn_wants(&e->turn))
-		wake_turn(e);
-	while (turn_is(&e->turn, TURN_OTHERS) && (now = engine_clock_ns()) < patience) {
-		const struct timespec rest = {
-			.tv_sec = (time_t)((patience - now) / 1000000000),
-			.tv_nsec = (long)((patience - now) % 1000000000),
-		};
-
-		syscall(SYS_futex, &e->turn, FUTEX_WAIT, TURN_OTHERS, &rest, NULL, 0);
-	}
-	turn_despairs(&e->turn);
+	syscall(SYS_futex, turn, FUTEX_WAIT_BITSET, value, &time, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 struct engine *engine_open(const struct engine_config *config)
 {
 	struct engine *e = calloc(1, sizeof(*e));
 
-	if (!e || config->nr_spaces > ENGINE_MAX_SPACES)
+	if (!e)
 		die("out of memory");
 	e->config = *config;
+	e->stub = calloc(config->nr_spaces, sizeof(*e->stub));
+	if (!e->stub)
+		die("out of memory");
 	e->current = -1;
 	if (sem_init(&e->sleep, 0, 0) != 0)
 		die_errno("cannot make a semaphore");
 	e->placement = (struct placement){
-		.wanted = config->cpu, .processes = ENGINE_MAX_SPACES,
+		.wanted = config->cpu, .processes = config->nr_spaces,
 		.process = stub_process, .running = running_process, .owner = e,
 	};
 	placement_open(&e->placement);
@@ -169,8 +163,7 @@ void engine_wait(struct engine *e, uint64_t deadline)
 		.tv_nsec = (long)(deadline % 1000000000),
 	};
 
-	if (e->turns && turn_halts(&e->turn))
-		wake_turn(e);
+	turn_leave(&e->turn, wake_turn);
 	atomic_store(&e->waiting, true);
 	while (!atomic_exchange(&e->kicked, false)) {
 		int failed = deadline ?
@@ -282,8 +275,7 @@ void engine_run(struct engine *e)
 
 	v->exit.kind = ENGINE_EXIT_KICK;
 	v->exit.insn_len = 0;
-	if (e->turns && !turn_is(&e->turn, TURN_OURS))
-		await_turn(e);
+	turn_await(&e->turn, wake_turn, sleep_on_turn);
 	stub = stub_enter(e, v->space);
 	if (!resume_guest(e, stub, &status))
 		return;
@@ -330,5 +322,6 @@ void engine_close(struct engine *e)
 	placement_close(&e->placement);
 	stubs_close(e);
 	sem_destroy(&e->sleep);
+	free(e->stub);
 	free(e);
 }

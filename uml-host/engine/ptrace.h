@@ -26,8 +26,6 @@
 #define HOST_CS64 0x33
 #define HOST_DS 0x2b
 
-#define ENGINE_MAX_SPACES 576
-
 struct stub {
 	_Atomic pid_t pid;	/* 0: not started */
 	struct stub_channel *channel;
@@ -42,7 +40,7 @@ struct stub {
 
 struct engine {
 	struct engine_config config;
-	struct stub stub[ENGINE_MAX_SPACES];	/* by index of its space */
+	struct stub *stub;	/* by index of its space */
 	int current;		/* space whose stub holds the FPU state, or -1 */
 	uint32_t resumed_eip;	/* where guest code was last resumed */
 	int image_fd;		/* the stub's ELF image */

@@ -41,9 +41,10 @@ static const char *const step_failed[] = {
 static void kill_stubs(void *arg)
 {
 	struct engine *e = arg;
-	int i, saved = errno;
+	unsigned int i;
+	int saved = errno;
 
-	for (i = 0; i < ENGINE_MAX_SPACES; i++)
+	for (i = 0; i < e->config.nr_spaces; i++)
 		if (e->stub[i].pid > 0)
 			kill(e->stub[i].pid, SIGKILL);
 	errno = saved;
@@ -199,7 +200,7 @@ static void end_stub(struct stub *stub)
  * has nothing mapped.  False: there is none. */
 static bool make_room(struct engine *e, unsigned int space)
 {
-	unsigned int i, victim = ENGINE_MAX_SPACES;
+	unsigned int i, victim = e->config.nr_spaces;
 
 	for (i = 0; i < e->config.nr_spaces; i++) {
 		if (i == space || (int)i == e->current || !e->stub[i].pid)
@@ -208,7 +209,7 @@ static bool make_room(struct engine *e, unsigned int space)
 		if (!e->config.spaces[i].mapped)
 			break;
 	}
-	if (victim == ENGINE_MAX_SPACES)
+	if (victim == e->config.nr_spaces)
 		return false;
 	end_stub(&e->stub[victim]);
 	space_renew(&e->config.spaces[victim]);
@@ -235,10 +236,10 @@ void stubs_open(struct engine *e)
 
 void stubs_close(struct engine *e)
 {
-	int i;
+	unsigned int i;
 
 	kill_stubs(e);
-	for (i = 0; i < ENGINE_MAX_SPACES; i++)
+	for (i = 0; i < e->config.nr_spaces; i++)
 		end_stub(&e->stub[i]);
 	cleanup_remove(kill_stubs, e);
 	close(e->image_fd);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -122,6 +123,7 @@ struct turns *turns_open(uint32_t *turn, struct placement *placement, void (*kic
 		.turn = turn, .placement = placement, .kick = kick, .owner = owner, .fd = -1,
 	};
 	if (!open_directory(t)) {
+		warn("no turns: /sys does not show the CPU: %s", strerror(errno));
 		free(t);
 		return NULL;
 	}

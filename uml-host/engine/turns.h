@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/clock.h"
+
 /* A futex that guest and lock share, in memory a guest may be able to write. */
 enum turn {
 	TURN_NONE,	/* the guest runs when it likes */
@@ -27,32 +29,46 @@ enum turn {
 	TURN_UNUSED,	/* halted: it wants none */
 };
 
-/* How long the vCPU waits for it, CLOCK_MONOTONIC ns. */
+/* How long the vCPU waits for its turn, ns. */
 #define TURN_PATIENCE_NS 1000000000ull
 
-/* For the vCPU, which may be a program without a C library.  It halts; it wants to
- * run on; it has waited long enough.  True: the futex has to be woken. */
+static inline bool turn_is(const uint32_t *turn, enum turn what)
+{
+	return __atomic_load_n(turn, __ATOMIC_SEQ_CST) == what;
+}
 static inline bool turn_change(uint32_t *turn, uint32_t from, uint32_t to)
 {
 	return __atomic_compare_exchange_n(turn, &from, to, false, __ATOMIC_SEQ_CST,
 					   __ATOMIC_SEQ_CST);
 }
-static inline bool turn_is(const uint32_t *turn, enum turn what)
+
+/* The vCPU's part; it may be a program without a C library, so it brings what wakes one
+ * that sleeps on the futex, and what sleeps on it while it has that value, until
+ * CLOCK_MONOTONIC is `until` (ns) at the latest. */
+typedef void turn_wake_fn(uint32_t *turn);
+typedef void turn_sleep_fn(uint32_t *turn, uint32_t value, uint64_t until);
+
+/* Before guest code runs: waits for its turn. */
+static inline void turn_await(uint32_t *turn, turn_wake_fn *wake, turn_sleep_fn *sleep)
 {
-	return __atomic_load_n(turn, __ATOMIC_SEQ_CST) == what;
-}
-static inline bool turn_halts(uint32_t *turn)
-{
-	return turn_change(turn, TURN_OURS, TURN_UNUSED) ||
-	       turn_change(turn, TURN_OTHERS, TURN_UNUSED);
-}
-static inline bool turn_wants(uint32_t *turn)
-{
-	return turn_change(turn, TURN_UNUSED, TURN_OTHERS);
-}
-static inline void turn_despairs(uint32_t *turn)
-{
+	uint64_t until;
+
+	if (turn_is(turn, TURN_OURS) || turn_is(turn, TURN_NONE))
+		return;
+	if (turn_change(turn, TURN_UNUSED, TURN_OTHERS))
+		wake(turn);
+	until = engine_clock_ns() + TURN_PATIENCE_NS;
+	while (turn_is(turn, TURN_OTHERS) && engine_clock_ns() < until)
+		sleep(turn, TURN_OTHERS, until);
 	turn_change(turn, TURN_OTHERS, TURN_NONE);
+}
+
+/* Before the vCPU halts. */
+static inline void turn_leave(uint32_t *turn, turn_wake_fn *wake)
+{
+	if (turn_change(turn, TURN_OURS, TURN_UNUSED) ||
+	    turn_change(turn, TURN_OTHERS, TURN_UNUSED))
+		wake(turn);
 }
 
 struct turns;
@@ -60,8 +76,8 @@ struct turns;
 struct placement;
 
 /* Takes part, by a thread of its own, on the CPU where the guest is placed.  `turn` stays
- * where it is until turns_close; `kick` stops guest code, for any thread.  NULL: it is
- * placed nowhere, or this host has no such directory; the guest runs when it likes. */
+ * where it is until turns_close; `kick` stops guest code, for any thread.  NULL, and a
+ * warning: this host has no such directory, and the guest runs when it likes. */
 struct turns *turns_open(uint32_t *turn, struct placement *placement, void (*kick)(void *owner),
 			 void *owner);
 /* NULL is fine. */

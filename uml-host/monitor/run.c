@@ -10,7 +10,6 @@
 #include <asm/prctl.h>
 
 #include "engine/calls.h"
-#include "engine/clock.h"
 #include "engine/turns.h"
 #include "monitor/monitor.h"
 
@@ -263,17 +262,17 @@ static void run_here(struct guest *g)
 	});
 }
 
-static void await_turn(uint32_t *turn)
+static void wake_turn(uint32_t *turn)
 {
-	const uint64_t patience = engine_clock_ns() + TURN_PATIENCE_NS;
-	const struct timespec until = timespec_of(patience);
+	monitor_wake(turn, FUTEX_BITSET_MATCH_ANY);
+}
 
-	if (turn_wants(turn))
-		monitor_wake(turn, FUTEX_BITSET_MATCH_ANY);
-	while (turn_is(turn, TURN_OTHERS) && engine_clock_ns() < patience)
-		syscall6(SYS_futex, SYSCALL_ARG(turn), FUTEX_WAIT_BITSET, TURN_OTHERS,
-			 SYSCALL_ARG(&until), 0, FUTEX_BITSET_MATCH_ANY);
-	turn_despairs(turn);
+static void sleep_on_turn(uint32_t *turn, uint32_t value, uint64_t until_ns)
+{
+	const struct timespec until = timespec_of(until_ns);
+
+	syscall6(SYS_futex, SYSCALL_ARG(turn), FUTEX_WAIT_BITSET, value, SYSCALL_ARG(&until), 0,
+		 FUTEX_BITSET_MATCH_ANY);
 }
 
 void engine_run(struct engine *engine)
@@ -286,8 +285,7 @@ void engine_run(struct engine *engine)
 	(void)engine;
 	v->exit.kind = ENGINE_EXIT_KICK;
 	v->exit.insn_len = 0;
-	if (!turn_is(&c->turn, TURN_NONE) && !turn_is(&c->turn, TURN_OURS))
-		await_turn(&c->turn);
+	turn_await(&c->turn, wake_turn, sleep_on_turn);
 	if (elsewhere)
 		view_ready(g, view_of(v->space));
 	else
@@ -313,8 +311,7 @@ void engine_wait(struct engine *engine, uint64_t until_ns)
 	struct channel *c = channel();
 
 	(void)engine;
-	if (turn_halts(&c->turn))
-		monitor_wake(&c->turn, FUTEX_BITSET_MATCH_ANY);
+	turn_leave(&c->turn, wake_turn);
 	__atomic_store_n(&c->waiting, 1, __ATOMIC_SEQ_CST);
 	while (!__atomic_exchange_n(&c->kicked, 0, __ATOMIC_SEQ_CST)) {
 		/* Until an absolute time of CLOCK_MONOTONIC. */
