@@ -34,6 +34,13 @@ static uint32_t count_used(const struct guest *g)
 	return n;
 }
 
+static void fault_as_program(struct guest *g, uint32_t va)
+{
+	g->cpu.cs = LGUEST_USER_CS;
+	cr_assert(guest_demand_page(g, va, 0));
+	g->cpu.cs = LGUEST_KERNEL_CS;
+}
+
 /* A table like the fixture's first, whose programs have one page mapped. */
 static void use_program(struct guest *g, uint32_t cr3)
 {
@@ -41,9 +48,7 @@ static void use_program(struct guest *g, uint32_t cr3)
 	fixture_put32(g, cr3 + 768 * 4, FIXTURE_TABLE | 0x63);
 	fixture_put32(g, FIXTURE_TABLE + 0x20 * 4, 0x5067);
 	use_table(g, cr3);
-	g->cpu.cs = LGUEST_USER_CS;
-	cr_assert(guest_demand_page(g, 0x20000, 0));
-	g->cpu.cs = LGUEST_KERNEL_CS;
+	fault_as_program(g, 0x20000);
 	cr_assert_neq(guest_view(g, g->mm.current, CPL_USER)->mapped, 0);
 }
 
@@ -221,9 +226,7 @@ Test(guest_tables, lose_kernel_addresses_that_programs_have)
 
 		use_program(g, cr3);
 		fixture_put32(g, cr3 + 768 * 4, FIXTURE_TABLE | 0x67);
-		g->cpu.cs = LGUEST_USER_CS;
-		cr_assert(guest_demand_page(g, 0xc0022000, 0));
-		g->cpu.cs = LGUEST_KERNEL_CS;
+		fault_as_program(g, 0xc0022000);
 	}
 	fixture_put32(g, FIXTURE_TABLE + 0x22 * 4, 0);
 	fixture_call(g, LHCALL_SET_PTE, 0x500000, 0xc0022000, 0, 0);
@@ -249,15 +252,32 @@ Test(guest_tables, lose_neighbours_above_the_kernel_address)
 	fixture_put32(g, table + 2 * 4, 0x6067);
 	use_table(g, top);
 	user = guest_view(g, g->mm.current, CPL_USER);
-	g->cpu.cs = LGUEST_USER_CS;
-	cr_assert(guest_demand_page(g, 0x40000000, 0));
-	g->cpu.cs = LGUEST_KERNEL_CS;
+	fault_as_program(g, 0x40000000);
 	cr_assert_neq(space_word(user, 0x40002), 0);
 	use_table(g, other);
 	fixture_put32(g, table + 2 * 4, 0);
 	fixture_call(g, LHCALL_SET_PTE, other, 0x40002000, 0, 0);
 	cr_assert_eq(space_word(user, 0x40002), 0);
 	fixture_free(g);
+}
+
+/* A top entry of a PAE table names a page, whose first entry names a last-level table. */
+static void set_top(struct guest *g, uint32_t top_at, uint32_t middle, uint32_t last)
+{
+	fixture_put32(g, top_at, middle | 1);
+	fixture_put32(g, middle, last | 0x67);
+}
+
+/* The first entry of a second-level page goes, and is told: programs of `table` have had
+ * that page until then. */
+static void is_lost_with(struct guest *g, uint32_t middle, unsigned int table, uint32_t page)
+{
+	struct space *user = &g->space[guest_user_space(table)];
+
+	cr_assert_neq(space_word(user, page), 0);
+	fixture_put32(g, middle, 0);
+	fixture_call(g, LHCALL_SET_PMD, middle, 0, 0, 0);
+	cr_assert_eq(space_word(user, page), 0, "0x%x of table %u is still there", page, table);
 }
 
 /* Whose entry a SET_PMD is for shows only in the tables' top entries.  A processor reads
@@ -270,57 +290,35 @@ Test(guest_tables, with_pae_are_found_by_their_second_level)
 	for (i = 0; i < 3; i++) {
 		uint32_t top = 0x400000 + i * 0x10000;
 
-		fixture_put32(g, top, (top + 0x1000) | 1);
-		fixture_put32(g, top + 0x1000, (top + 0x2000) | 0x67);
+		set_top(g, top, top + 0x1000, top + 0x2000);
 		fixture_put32(g, top + 0x2000 + 0x20 * 8, 0x5067);
 		use_table(g, top);
 		cr_assert(g->mm.pae);
-		g->cpu.cs = LGUEST_USER_CS;
-		cr_assert(guest_demand_page(g, 0x20000, 0));
-		g->cpu.cs = LGUEST_KERNEL_CS;
+		fault_as_program(g, 0x20000);
 	}
-	/* The second one's. */
-	fixture_put32(g, 0x411000, 0);
-	fixture_call(g, LHCALL_SET_PMD, 0x411000, 0, 0, 0);
-	for (i = 0; i < 3; i++)
-		cr_assert_eq(space_word(&g->space[guest_user_space(i)], 0x20) != 0, i != 1, "table %u", i);
-	/* The first one gets another page there, and is told of it. */
-	fixture_put32(g, 0x400000, 0x403001);
-	fixture_put32(g, 0x403000, 0x402067);
-	fixture_call(g, LHCALL_SET_PGD, 0x400000, 0, 0, 0);
+	/* The second one's: no other's goes. */
+	is_lost_with(g, 0x411000, 1, 0x20);
 	cr_assert_neq(space_word(&g->space[guest_user_space(0)], 0x20), 0);
-	fixture_put32(g, 0x403000, 0);
-	fixture_call(g, LHCALL_SET_PMD, 0x403000, 0, 0, 0);
-	cr_assert_eq(space_word(&g->space[guest_user_space(0)], 0x20), 0);
+	cr_assert_neq(space_word(&g->space[guest_user_space(2)], 0x20), 0);
+	/* The first one gets another page there, and is told of it. */
+	set_top(g, 0x400000, 0x403000, 0x402000);
+	fixture_call(g, LHCALL_SET_PGD, 0x400000, 0, 0, 0);
+	is_lost_with(g, 0x403000, 0, 0x20);
 	/* The third one is loaded again with another. */
-	fixture_put32(g, 0x420000, 0x423001);
-	fixture_put32(g, 0x423000, 0x422067);
+	set_top(g, 0x420000, 0x423000, 0x422000);
 	use_table(g, 0x410000);
 	use_table(g, 0x420000);
-	cr_assert_neq(space_word(&g->space[guest_user_space(2)], 0x20), 0);
-	fixture_put32(g, 0x423000, 0);
-	fixture_call(g, LHCALL_SET_PMD, 0x423000, 0, 0, 0);
-	cr_assert_eq(space_word(&g->space[guest_user_space(2)], 0x20), 0);
+	is_lost_with(g, 0x423000, 2, 0x20);
 	/* It gets one more while it is in use, without a word, and that is used; told later. */
-	fixture_put32(g, 0x420008, 0x421001);
-	fixture_put32(g, 0x421000, 0x422067);
-	g->cpu.cs = LGUEST_USER_CS;
-	cr_assert(guest_demand_page(g, 0x40020000, 0));
-	g->cpu.cs = LGUEST_KERNEL_CS;
+	set_top(g, 0x420008, 0x421000, 0x422000);
+	fault_as_program(g, 0x40020000);
 	use_table(g, 0x410000);
-	fixture_put32(g, 0x421000, 0);
-	fixture_call(g, LHCALL_SET_PMD, 0x421000, 0, 0, 0);
-	cr_assert_eq(space_word(&g->space[guest_user_space(2)], 0x40020), 0);
+	is_lost_with(g, 0x421000, 2, 0x40020);
 	/* And another still in use, after a SET_PMD of something else. */
 	use_table(g, 0x420000);
 	fixture_call(g, LHCALL_SET_PMD, 0x421000, 1, 0, 0);
-	fixture_put32(g, 0x420010, 0x424001);
-	fixture_put32(g, 0x424000, 0x422067);
-	g->cpu.cs = LGUEST_USER_CS;
-	cr_assert(guest_demand_page(g, 0x80020000, 0));
-	g->cpu.cs = LGUEST_KERNEL_CS;
-	fixture_put32(g, 0x424000, 0);
-	fixture_call(g, LHCALL_SET_PMD, 0x424000, 0, 0, 0);
-	cr_assert_eq(space_word(&g->space[guest_user_space(2)], 0x80020), 0);
+	set_top(g, 0x420010, 0x424000, 0x422000);
+	fault_as_program(g, 0x80020000);
+	is_lost_with(g, 0x424000, 2, 0x80020);
 	fixture_free(g);
 }
