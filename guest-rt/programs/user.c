@@ -241,8 +241,8 @@ static void preemption(void)
 /*
  * A program that knows how a host with a user view of its own learns of a stop
  * (monitor/view.h): with page 4 mapped it says that it has made a system call and that
- * it is the monitor's turn, wakes
- * whoever waits, and writes on to that page.  On other hosts the first of it that counts is a #GP.
+ * it is the monitor's turn, wakes whoever waits, and writes on to that page.  On other
+ * hosts the first of it that counts is a #GP.
  */
 USER_CODE(runs_on,
 	"incl 0x40004000; ljmp $0x33, $0x4000000d; .code64; movabs $0x0f0000000000, %rbx\n"

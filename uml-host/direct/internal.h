@@ -48,8 +48,7 @@ struct direct {
 	int closing_fd;		/* eventfd */
 	int ends_fd;		/* epoll of their pidfds */
 	atomic_bool gone;
-	/* For kicks: of the views and, the last, of the vCPU process; -1: there was
-	 * none yet.  And of the mappers. */
+	/* For kicks: of the views and, the last, of the vCPU process; -1: none. */
 	atomic_int pidfd[VIEWS + 1];
 	atomic_int kicking;	/* threads that hold one of them for a kick */
 	struct placement placement;

@@ -80,6 +80,7 @@ static bool guard_tables_of(struct guest *g, const struct space *view)
 	for (page = space_next_slot(view, 0, SPACE_PAGES); page < SPACE_PAGES;
 	     page = space_next_slot(view, page + GUARD_PAGES, SPACE_PAGES)) {
 		struct last_table t = guest_last_table(g, cr3, page, &at);
+
 		if (!t.entries || !can_be_guarded(g, t.frame) || g->guards.serial >= LAST_SERIAL)
 			continue;
 		__atomic_store_n(guard_of(g, t.frame), ++g->guards.serial, __ATOMIC_SEQ_CST);
