@@ -159,15 +159,18 @@ static void set_net(struct options *o, const char *v)
 
 static void set_cpu(struct options *o, const char *v)
 {
-	const char *turns = strstr(v, ",turns");
-	char *which = copy(v);
+	char *which = copy(v), *turns = strchr(which, ',');
 
-	o->turns = turns && strcmp(turns, ",turns") == 0;
-	if (o->turns)
-		which[turns - v] = '\0';
+	o->turns = TURNS_CROWDED;
+	if (turns && strcmp(turns, ",turns") == 0)
+		o->turns = TURNS_ALWAYS;
+	else if (turns && strcmp(turns, ",no-turns") == 0)
+		o->turns = TURNS_NEVER;
+	if (o->turns != TURNS_CROWDED)
+		*turns = '\0';
 	if (strcmp(which, "auto") == 0)
 		o->cpu = ENGINE_CPU_AUTO;
-	else if (strcmp(which, "none") == 0 && !o->turns)
+	else if (strcmp(which, "none") == 0 && !turns)
 		o->cpu = ENGINE_CPU_NONE;
 	else if (isdigit((unsigned char)*which))
 		o->cpu = (int)number("--cpu", which, 4095);
@@ -372,7 +375,7 @@ static const struct option_row table[] = {
 	{ 0, "rewrite", "HOW", GUESTS, "code: patch; all: programs', too; emulate or eager", set_rewrite },
 	{ 0, "engine", "NAME", GUESTS | SUB_BENCH, "ptrace (default) or direct: faster, see SECURITY", set_engine },
 	{ 0, "isolation", "HOW", GUESTS | SUB_BENCH, "with direct: full, or none between guest programs", set_isolation },
-	{ 0, "cpu", "N[,turns]", ALL & ~SUB_CHECK, "a host CPU, auto (default) or none; ,turns: in turns", set_cpu },
+	{ 0, "cpu", "N[,TURNS]", ALL & ~SUB_CHECK, "a host CPU, auto (default) or none; TURNS: turns, no-turns", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "as if vmcall were sigill, sigsegv or silent", set_simulate },
 	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=...", set_inject },
 	{ 0, "gdb", "ADDRESS", GUESTS, "socket for gdb: unix:PATH, tcp:[HOST:]PORT", set_gdb },

@@ -33,7 +33,7 @@ struct options {
 	const char *image;	/* the guest; of show, the log */
 	const char *initrd;
 	char *command_line;	/* the guest's arguments joined by blanks */
-	bool turns;		/* of guests that share a CPU */
+	enum turns_when turns;	/* with others on that CPU */
 	int cpu;		/* ENGINE_CPU_AUTO, ENGINE_CPU_NONE or a number */
 	enum rewrite_mode rewrite;
 	bool rewrite_given;	/* else eager where vmcall does not fault */

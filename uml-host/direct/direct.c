@@ -170,16 +170,15 @@ struct direct *direct_open(const struct direct_config *config)
 	};
 	placement_open(&d->placement);
 	process_start(d, 0);
+	d->turns = turns_open(config->turns, &d->channel->turn, &d->placement, kick, d);
 	placement_watch(&d->placement);
-	if (config->turns)
-		d->turns = turns_open(&d->channel->turn, &d->placement, kick, d);
 	return d;
 }
 
 void direct_close(struct direct *d)
 {
-	turns_close(d->turns);
 	placement_close(&d->placement);
+	turns_close(d->turns);
 	process_stop(d);
 	cleanup_remove(process_kill_all, d);
 	munmap(d->channel, MONITOR_CHANNEL_BYTES);

@@ -22,7 +22,7 @@ struct direct_config {
 	int guest_fd, ram_fd;	/* of `shared` and of guest memory */
 	uint64_t guest_bytes, ram_bytes;	/* their sizes */
 	int cpu;		/* host CPU to pin to, or ENGINE_CPU_… */
-	bool turns;		/* see engine/turns.h */
+	enum turns_when turns;	/* with others on that CPU */
 	enum vmcall_behaviour simulate;
 };
 

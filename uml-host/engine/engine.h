@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "engine/space.h"
+#include "engine/turns.h"
 
 /* The integer registers of the guest, as the host processor holds them.  The
  * guest's CS and SS are virtual; the host's CS is always 0x23. */
@@ -101,7 +102,7 @@ struct engine_config {
 	int ram_fd;			/* sealed memfd with the guest's frames */
 	uint64_t ram_bytes;
 	int cpu;			/* host CPU to pin to, or ENGINE_CPU_… */
-	bool turns;			/* see turns.h */
+	enum turns_when turns;		/* with others on that CPU */
 	enum vmcall_behaviour simulate;	/* VMCALL_UNKNOWN: what the host really does */
 	engine_fetch_fn *fetch;
 	void *owner;			/* first argument of fetch */

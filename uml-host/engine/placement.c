@@ -6,8 +6,8 @@
  *
  * With --cpu=auto the start is where the kernel put us, and a thread watches
  * whether the guest has to wait for its CPU while another one idles; then the
- * guest moves.  One process moves at a time, so that two crowded guests do not
- * both jump to the same place.
+ * guest moves; or to one where fewer guests take turns.  One moves at a time, so that two
+ * crowded guests do not both jump to the same place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,10 +26,10 @@
 #include "engine/clock.h"
 #include "engine/engine.h"
 #include "engine/placement.h"
+#include "engine/turns.h"
 
 #define LOOK_NS 100000000	/* how often the thread looks */
 #define SAMPLE_NS 40000000	/* over which idle time is measured */
-#define CROWDED 4		/* waiting for more than 1/4 of the time */
 #define IDLE_PERCENT 60
 #define MAX_CPUS 1024
 
@@ -52,32 +52,70 @@ static void pin(struct placement *p, int cpu)
 	p->cpu = cpu;
 }
 
-/* Nanoseconds a task has waited for a CPU so far (second word of schedstat). */
-static uint64_t waited(const char *path)
-{
-	unsigned long long ran = 0, wait = 0;
-	FILE *f = fopen(path, "re");
+/* How long a task has run and waited for a CPU so far, ns. */
+struct spent {
+	unsigned long long ran, waited;
+};
 
+static struct spent spent(const char *format, pid_t task)
+{
+	struct spent s = { 0, 0 };
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), format, (int)task);
+	f = fopen(path, "re");
 	if (!f)
-		return 0;
-	if (fscanf(f, "%llu %llu", &ran, &wait) != 2)
-		wait = 0;
+		return s;
+	if (fscanf(f, "%llu %llu", &s.ran, &s.waited) != 2)
+		s = (struct spent){ 0, 0 };
 	fclose(f);
-	return wait;
+	return s;
 }
 
-static uint64_t guest_waited(struct placement *p)
-{
-	pid_t pid = p->running(p->owner);
-	char path[64];
-	uint64_t ns;
+/* A guest's: of its supervisor and the process that is always there; of turns; and of the
+ * process that runs just now, which may be another one the next time. */
+struct guest_spent {
+	uint64_t time;
+	struct spent supervisor, first, running;
+	uint64_t turns_waited;
+	pid_t pid;
+};
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", (int)p->vcpu_tid);
-	ns = waited(path);
-	if (pid <= 0)
-		pid = p->process(p->owner, 0);
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
-	return ns + waited(path) + atomic_load(&p->turns_waited);
+static struct guest_spent guest_spent(struct placement *p)
+{
+	pid_t first = p->process(p->owner, 0), pid = p->running(p->owner);
+	struct guest_spent s = {
+		.time = engine_clock_ns(), .turns_waited = atomic_load(&p->turns_waited),
+		.supervisor = spent("/proc/self/task/%d/schedstat", p->vcpu_tid),
+	};
+
+	if (first > 0)
+		s.first = spent("/proc/%d/schedstat", first);
+	if (pid > 0 && pid != first) {
+		s.pid = pid;
+		s.running = spent("/proc/%d/schedstat", pid);
+	}
+	return s;
+}
+
+static void add(struct look *look, const struct spent *then, const struct spent *now)
+{
+	look->ran += now->ran - then->ran;
+	look->waited += now->waited - then->waited;
+}
+
+static struct look look(const struct guest_spent *then, const struct guest_spent *now)
+{
+	struct look l = {
+		.time = now->time - then->time, .waited = now->turns_waited - then->turns_waited,
+	};
+
+	add(&l, &then->supervisor, &now->supervisor);
+	add(&l, &then->first, &now->first);
+	if (now->pid == then->pid)
+		add(&l, &then->running, &now->running);
+	return l;
 }
 
 /* Idle ticks of every CPU; those of CPUs not listed stay 0. */
@@ -133,31 +171,70 @@ static bool closing_within(struct placement *p, uint64_t ns)
 	return error == 0;
 }
 
-static void move_to_idle_cpu(struct placement *p)
+static bool may_move_to(const struct placement *p, int cpu)
+{
+	return cpu != p->cpu && CPU_ISSET((size_t)cpu, &p->allowed);
+}
+
+/* -1: there is none. */
+static int idle_cpu(struct placement *p)
 {
 	uint64_t before[MAX_CPUS], after[MAX_CPUS];
 	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK) * SAMPLE_NS / 1000000000;
-	int cpu, best = -1, lock = lock_moves();
+	int cpu, best = -1;
 
-	if (lock < 0)
-		return;
 	read_idle(before);
 	if (closing_within(p, SAMPLE_NS)) {
 		sem_post(&p->closing);
-	} else {
-		read_idle(after);
-		for (cpu = 0; cpu < MAX_CPUS; cpu++)
-			if (cpu != p->cpu && CPU_ISSET((size_t)cpu, &p->allowed) &&
-			    (best < 0 || after[cpu] - before[cpu] > after[best] - before[best]))
-				best = cpu;
-		if (best >= 0 && (after[best] - before[best]) * 100 >= ticks * IDLE_PERCENT) {
-			pin(p, best);
-			/* Others see the new load before they may move. */
-			if (closing_within(p, SAMPLE_NS))
-				sem_post(&p->closing);
-		}
+		return -1;
+	}
+	read_idle(after);
+	for (cpu = 0; cpu < MAX_CPUS; cpu++)
+		if (may_move_to(p, cpu) &&
+		    (best < 0 || after[cpu] - before[cpu] > after[best] - before[best]))
+			best = cpu;
+	return best >= 0 && (after[best] - before[best]) * 100 >= ticks * IDLE_PERCENT ?
+	       best : -1;
+}
+
+/* One where fewer guests take turns, also when this one is there; or -1. */
+static int less_crowded_cpu(const struct placement *p)
+{
+	unsigned int guests[MAX_CPUS], cpus = 0;
+	int cpu, best = -1;
+
+	for (cpu = 0; cpu < MAX_CPUS; cpu++)
+		if (CPU_ISSET((size_t)cpu, &p->allowed))
+			cpus = (unsigned int)cpu + 1;
+	turns_count(guests, cpus);
+	for (cpu = 0; cpu < (int)cpus; cpu++)
+		if (may_move_to(p, cpu) && (best < 0 || guests[cpu] < guests[best]))
+			best = cpu;
+	return best >= 0 && guests[p->cpu] > guests[best] + 1 ? best : -1;
+}
+
+/* To a CPU that has more time for it.  Returns false: there is none, or another guest looks
+ * for one just now. */
+static bool move(struct placement *p)
+{
+	int cpu, lock;
+
+	if (p->wanted != ENGINE_CPU_AUTO || CPU_COUNT(&p->allowed) < 2)
+		return false;
+	lock = lock_moves();
+	if (lock < 0)
+		return false;
+	cpu = idle_cpu(p);
+	if (cpu < 0)
+		cpu = less_crowded_cpu(p);
+	if (cpu >= 0) {
+		pin(p, cpu);
+		/* Others see the new load before they may move. */
+		if (closing_within(p, SAMPLE_NS))
+			sem_post(&p->closing);
 	}
 	close(lock);
+	return cpu >= 0;
 }
 
 void placement_leave(const struct placement *p)
@@ -169,17 +246,20 @@ void placement_leave(const struct placement *p)
 static void *watch(void *arg)
 {
 	struct placement *p = arg;
-	uint64_t last, now;
 
 	placement_leave(p);
-	last = guest_waited(p);
-	while (!closing_within(p, LOOK_NS)) {
-		now = guest_waited(p);
-		if (now - last > LOOK_NS / CROWDED)
-			move_to_idle_cpu(p);
-		last = guest_waited(p);
+	while (true) {
+		const struct guest_spent then = guest_spent(p);
+		struct guest_spent now;
+		struct look seen;
+
+		if (closing_within(p, LOOK_NS))
+			return NULL;
+		now = guest_spent(p);
+		seen = look(&then, &now);
+		if ((seen.waited <= seen.time / LOOK_MUCH || !move(p)) && p->looked)
+			p->looked(p->looked_owner, &seen);
 	}
-	return NULL;
 }
 
 void placement_open(struct placement *p)
@@ -212,7 +292,7 @@ void placement_watch(struct placement *p)
 {
 	sigset_t all, old;
 
-	if (p->wanted != ENGINE_CPU_AUTO || CPU_COUNT(&p->allowed) < 2)
+	if (p->cpu < 0)
 		return;
 	if (sem_init(&p->closing, 0, 0) != 0)
 		die_errno("cannot make a semaphore");

@@ -14,6 +14,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* What a guest did in a time, ns.  It waits for a CPU or its turn. */
+struct look {
+	uint64_t time, ran, waited;
+};
+
+/* Is that a lot, seen from where one wants none? */
+#define LOOK_MUCH 4	/* more than 1/4 of the time */
+
 struct placement {
 	int wanted;		/* host CPU, or ENGINE_CPU_… */
 	/* Processes 0 to processes - 1; 0: there is none.  And the one that runs
@@ -22,11 +30,14 @@ struct placement {
 	pid_t (*process)(void *owner, unsigned int i);
 	pid_t (*running)(void *owner);
 	void *owner;
+	/* NULL, or told of each look at the load, unless the guest has moved because of it. */
+	void (*looked)(void *owner, const struct look *look);
+	void *looked_owner;
 
 	/* The rest is placement.c's. */
 	pid_t vcpu_tid;
 	atomic_int cpu;		/* pinned to, or -1 */
-	_Atomic uint64_t turns_waited;	/* ns, for turns of the guest's: see turns.h */
+	_Atomic uint64_t turns_waited;	/* ns, for its turn: see turns.h */
 	cpu_set_t allowed;	/* as we found it */
 	bool watching;
 	pthread_t watcher;

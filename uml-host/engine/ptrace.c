@@ -126,9 +126,8 @@ struct engine *engine_open(const struct engine_config *config)
 	stubs_open(e);
 	open_timer(e);
 	e->vmcall = probe_vmcall(e);
+	e->turns = turns_open(config->turns, &e->turn, &e->placement, kick, e);
 	placement_watch(&e->placement);
-	if (config->turns)
-		e->turns = turns_open(&e->turn, &e->placement, kick, e);
 	return e;
 }
 
@@ -317,9 +316,9 @@ uint64_t engine_floor_ns(struct engine *e, unsigned int rounds)
 
 void engine_close(struct engine *e)
 {
+	placement_close(&e->placement);
 	turns_close(e->turns);
 	timer_delete(e->timer);
-	placement_close(&e->placement);
 	stubs_close(e);
 	sem_destroy(&e->sleep);
 	free(e->stub);

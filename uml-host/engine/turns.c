@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,19 +23,27 @@
 #include "engine/placement.h"
 #include "engine/turns.h"
 
-#define TURN_NS 4000000ull	/* some slices of the host's scheduler */
-#define LOOK_NS 100000000ull	/* how long the thread waits for a word at most */
+#define TURN_NS 8000000ull	/* some slices of the host's scheduler */
+#define WORD_NS 100000000ull	/* how long the thread waits for a word at most */
+#define LOOKS_CROWDED 2
+#define LOOKS_ALONE 10
 
 /* Ends waiting for the lock.  It is ignored where nobody catches it. */
 #define CLOSE_SIGNAL SIGURG
+
+/* Who has NEXT waits for NOW and then lets go of it.  With one lock alone he who gives
+ * it back would have it again before another one woke up. */
+enum { NOW, NEXT, NR_LOCKS };
 
 struct turns {
 	uint32_t *turn;
 	struct placement *placement;
 	void (*kick)(void *owner);
 	void *owner;
-	int fd, fd_cpu;		/* the directory of that CPU */
+	int fd[NR_LOCKS], cpu;	/* directories of that CPU */
 	atomic_bool closing;
+	bool running;
+	unsigned int looks;	/* in a row that would start or stop it */
 	pthread_t thread;
 };
 
@@ -49,21 +59,97 @@ static void wait_for_change(const uint32_t *turn, uint32_t from, uint64_t ns)
 	syscall(SYS_futex, turn, FUTEX_WAIT, from, &time, NULL, 0);
 }
 
-static bool open_directory(struct turns *t)
+static void lock_path(char path[64], int cpu, unsigned int lock)
+{
+	static const char *const below[] = { [NOW] = "", [NEXT] = "/topology" };
+
+	snprintf(path, 64, "/sys/devices/system/cpu/cpu%d%s", cpu, below[lock]);
+}
+
+static void close_locks(struct turns *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_LOCKS; i++) {
+		if (t->fd[i] >= 0)
+			close(t->fd[i]);
+		t->fd[i] = -1;
+	}
+}
+
+static bool open_locks(struct turns *t)
 {
 	int cpu = atomic_load(&t->placement->cpu);
 	char path[64];
+	unsigned int i;
 
-	if (cpu < 0)
-		return false;
-	if (t->fd >= 0 && t->fd_cpu == cpu)
+	if (t->fd[NEXT] >= 0 && t->cpu == cpu)
 		return true;
-	if (t->fd >= 0)
-		close(t->fd);
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d", cpu);
-	t->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	t->fd_cpu = cpu;
-	return t->fd >= 0;
+	close_locks(t);
+	t->cpu = cpu;
+	for (i = 0; i < NR_LOCKS; i++) {
+		lock_path(path, cpu, i);
+		t->fd[i] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (t->fd[i] < 0)
+			return false;
+	}
+	return true;
+}
+
+/* Adds 1 to count[cpu] for a line of /proc/locks about that CPU's.  Who has NEXT waits for
+ * NOW as well and is in two lines. */
+static void count_line(const char *line, const struct stat (*lock)[NR_LOCKS],
+		       unsigned int *count, unsigned int cpus)
+{
+	bool waits = strstr(line, "-> FLOCK") != NULL;
+	unsigned int major, minor, cpu;
+	unsigned long inode;
+
+	if (sscanf(line, "%*[^F]FLOCK %*s %*s %*s %x:%x:%lu", &major, &minor, &inode) != 3)
+		return;
+	for (cpu = 0; cpu < cpus; cpu++) {
+		const struct stat *which = &lock[cpu][NOW];
+
+		if (which->st_ino != inode && waits)
+			which = &lock[cpu][NEXT];
+		if (which->st_ino == inode && which->st_dev == makedev(major, minor))
+			count[cpu]++;
+	}
+}
+
+void turns_count(unsigned int *count, unsigned int cpus)
+{
+	struct stat (*lock)[NR_LOCKS] = calloc(cpus, sizeof(*lock));
+	FILE *f = fopen("/proc/locks", "re");
+	char line[256], path[64];
+	unsigned int cpu, i;
+
+	memset(count, 0, cpus * sizeof(*count));
+	for (cpu = 0; lock && cpu < cpus; cpu++)
+		for (i = 0; i < NR_LOCKS; i++) {
+			lock_path(path, (int)cpu, i);
+			if (stat(path, &lock[cpu][i]) != 0)
+				memset(&lock[cpu][i], 0, sizeof(lock[cpu][i]));
+		}
+	while (lock && f && fgets(line, sizeof(line), f))
+		count_line(line, lock, count, cpus);
+	if (f)
+		fclose(f);
+	free(lock);
+}
+
+/* Returns false when it was interrupted. */
+static bool wait_for_turn(struct turns *t)
+{
+	uint64_t began = engine_clock_ns();
+	bool ours = flock(t->fd[NEXT], LOCK_EX) == 0;
+
+	if (ours) {
+		ours = flock(t->fd[NOW], LOCK_EX) == 0;
+		flock(t->fd[NEXT], LOCK_UN);
+	}
+	atomic_fetch_add(&t->placement->turns_waited, engine_clock_ns() - began);
+	return ours;
 }
 
 /* From the lock to its end.  A halted guest leaves the rest to others. */
@@ -71,8 +157,7 @@ static void take_turn(struct turns *t)
 {
 	uint64_t until = engine_clock_ns() + TURN_NS, now;
 
-	if (!turn_change(t->turn, TURN_OTHERS, TURN_OURS) &&
-	    !turn_change(t->turn, TURN_NONE, TURN_OURS))
+	if (!turn_change(t->turn, TURN_OTHERS, TURN_OURS))
 		return;
 	syscall(SYS_futex, t->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
 	while (turn_is(t->turn, TURN_OURS) && !atomic_load(&t->closing) &&
@@ -85,65 +170,55 @@ static void take_turn(struct turns *t)
 static void *take_turns(void *arg)
 {
 	struct turns *t = arg;
-	uint64_t began;
 
 	placement_leave(t->placement);
 	while (!atomic_load(&t->closing)) {
-		uint32_t turn = __atomic_load_n(t->turn, __ATOMIC_SEQ_CST);
+		uint32_t turn;
 
-		/* It wants none, or says something that nobody says. */
-		if (turn != TURN_OTHERS && turn != TURN_NONE) {
-			wait_for_change(t->turn, turn, LOOK_NS);
+		/* It runs without, if it does: from its next stop on it says what it wants. */
+		if (turn_change(t->turn, TURN_NONE, TURN_UNUSED))
+			t->kick(t->owner);
+		turn = __atomic_load_n(t->turn, __ATOMIC_SEQ_CST);
+		/* Also where it says something that nobody says. */
+		if (turn != TURN_OTHERS) {
+			wait_for_change(t->turn, turn, WORD_NS);
 			continue;
 		}
-		if (!open_directory(t))
+		if (!open_locks(t))
 			break;
-		began = engine_clock_ns();
-		if (flock(t->fd, LOCK_EX) != 0)
+		if (!wait_for_turn(t))
 			continue;
-		atomic_fetch_add(&t->placement->turns_waited, engine_clock_ns() - began);
 		take_turn(t);
-		flock(t->fd, LOCK_UN);
+		flock(t->fd[NOW], LOCK_UN);
 	}
 	__atomic_store_n(t->turn, TURN_NONE, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, t->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
 	return NULL;
 }
 
-struct turns *turns_open(uint32_t *turn, struct placement *placement, void (*kick)(void *owner),
-			 void *owner)
+/* Returns false, and why in errno. */
+static bool start(struct turns *t)
 {
 	const struct sigaction action = { .sa_handler = do_nothing };
-	struct turns *t = calloc(1, sizeof(*t));
 	sigset_t signals, old;
 
-	if (!t)
-		die("out of memory");
-	*t = (struct turns){
-		.turn = turn, .placement = placement, .kick = kick, .owner = owner, .fd = -1,
-	};
-	if (!open_directory(t)) {
-		warn("no turns: /sys does not show the CPU: %s", strerror(errno));
-		free(t);
-		return NULL;
-	}
+	if (!open_locks(t))
+		return false;
+	atomic_store(&t->closing, false);
 	sigaction(CLOSE_SIGNAL, &action, NULL);
 	sigfillset(&signals);
 	sigdelset(&signals, CLOSE_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &signals, &old);
 	errno = pthread_create(&t->thread, NULL, take_turns, t);
+	t->running = errno == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (errno)
-		die_errno("cannot start the thread for turns");
-	return t;
+	return t->running;
 }
 
-void turns_close(struct turns *t)
+static void stop(struct turns *t)
 {
 	struct timespec soon;
 
-	if (!t)
-		return;
 	atomic_store(&t->closing, true);
 	/* It may be about to wait for the lock: again and again. */
 	do {
@@ -153,7 +228,67 @@ void turns_close(struct turns *t)
 		soon.tv_sec += soon.tv_nsec / 1000000000;
 		soon.tv_nsec %= 1000000000;
 	} while (pthread_timedjoin_np(t->thread, NULL, &soon) != 0);
-	if (t->fd >= 0)
-		close(t->fd);
+	t->running = false;
+}
+
+/* A guest that runs beside those that take turns has half of the CPU. */
+static bool others_take_turns(struct turns *t)
+{
+	if (!open_locks(t) || flock(t->fd[NOW], LOCK_EX | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK;
+	flock(t->fd[NOW], LOCK_UN);
+	return false;
+}
+
+static void looked(void *turns, const struct look *look)
+{
+	struct turns *t = turns;
+	bool crowded = look->waited > look->time / LOOK_MUCH ||
+		       (!t->running && look->ran > look->time / LOOK_MUCH &&
+			others_take_turns(t));
+
+	if (crowded == t->running) {
+		t->looks = 0;
+		return;
+	}
+	if (++t->looks < (crowded ? LOOKS_CROWDED : LOOKS_ALONE))
+		return;
+	t->looks = 0;
+	if (crowded)
+		start(t);
+	else
+		stop(t);
+}
+
+struct turns *turns_open(enum turns_when when, uint32_t *turn, struct placement *placement,
+			 void (*kick)(void *owner), void *owner)
+{
+	struct turns *t;
+
+	if (when == TURNS_NEVER)
+		return NULL;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		die("out of memory");
+	*t = (struct turns){
+		.turn = turn, .placement = placement, .kick = kick, .owner = owner,
+		.fd = { -1, -1 },
+	};
+	if (when == TURNS_CROWDED) {
+		placement->looked = looked;
+		placement->looked_owner = t;
+	} else if (!start(t)) {
+		warn("no turns on this CPU: %s", strerror(errno));
+	}
+	return t;
+}
+
+void turns_close(struct turns *t)
+{
+	if (!t)
+		return;
+	if (t->running)
+		stop(t);
+	close_locks(t);
 	free(t);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Turns of guests that share a CPU and want to: one at a time has it for some
+ * Turns of guests on a CPU that is too small for them: one at a time has it for some
  * milliseconds, the others wait.
  *
  * A guest is several processes that hand over to each other all the time, and whenever
@@ -26,7 +26,7 @@ enum turn {
 	TURN_NONE,	/* the guest runs when it likes */
 	TURN_OTHERS,	/* it waits */
 	TURN_OURS,	/* it runs */
-	TURN_UNUSED,	/* halted: it wants none */
+	TURN_UNUSED,	/* it wants none: halted, or in guest code since before turns began */
 };
 
 /* How long the vCPU waits for its turn, ns. */
@@ -75,12 +75,24 @@ struct turns;
 
 struct placement;
 
-/* Takes part, by a thread of its own, on the CPU where the guest is placed.  `turn` stays
- * where it is until turns_close; `kick` stops guest code, for any thread.  NULL, and a
- * warning: this host has no such directory, and the guest runs when it likes. */
-struct turns *turns_open(uint32_t *turn, struct placement *placement, void (*kick)(void *owner),
-			 void *owner);
-/* NULL is fine. */
+/* When a guest takes part. */
+enum turns_when {
+	TURNS_CROWDED,	/* while it has to wait for its CPU */
+	TURNS_ALWAYS,
+	TURNS_NEVER,
+};
+
+/* Before placement_watch: takes part, by a thread of its own, on the CPU where the guest is
+ * placed.  `turn` stays where it is until turns_close; `kick` stops guest code, for any
+ * thread.  Where /sys does not show that CPU the guest runs when it likes, with a warning if
+ * it shall always take part.  May return NULL. */
+struct turns *turns_open(enum turns_when when, uint32_t *turn, struct placement *placement,
+			 void (*kick)(void *owner), void *owner);
+/* After placement_close.  NULL is fine. */
 void turns_close(struct turns *t);
+
+/* How many guests that this process may see take turns on each of the first `cpus` CPUs: those
+ * halted do not count. */
+void turns_count(unsigned int *count, unsigned int cpus);
 
 #endif
