@@ -3,6 +3,9 @@
  * Options: what is understood.  What is refused is in tests/cli/options.test.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/options.h"
@@ -44,6 +47,53 @@ Test(cmd_options, the_old_launchers_words)
 	cr_assert_str_eq(o.image, "vmlinux");
 	cr_assert_str_eq(o.command_line, "root=/dev/vda -x 64");
 	options_free(&o);
+}
+
+static enum engine_kind engine_of(const char *option, const char *value)
+{
+	char *argv[] = { "run", (char *)option, (char *)value, "guest", NULL };
+	char *none[] = { "run", "guest", NULL };
+	struct options o;
+	enum engine_kind engine;
+
+	parse(&o, SUB_RUN, option ? argv : none);
+	engine = o.engine;
+	cr_assert_str_eq(o.log.engine, engine == ENGINE_DIRECT ? "direct" : "ptrace");
+	options_free(&o);
+	return engine;
+}
+
+static void refuse(int call, int error)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	cr_assert_eq(seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)error), call, 0), 0);
+	cr_assert_eq(seccomp_load(ctx), 0);
+	seccomp_release(ctx);
+}
+
+Test(cmd_options, the_engine_is_the_faster_one_that_can_do_it)
+{
+	unsetenv("UML_HOST_ENGINE");
+	cr_assert_eq(engine_of(NULL, NULL), ENGINE_DIRECT);
+	cr_assert_eq(engine_of("--engine", "auto"), ENGINE_DIRECT);
+	cr_assert_eq(engine_of("--isolation", "none"), ENGINE_DIRECT);
+	cr_assert_eq(engine_of("--engine", "ptrace"), ENGINE_PTRACE);
+	cr_assert_eq(engine_of("--gdb", "tcp:0"), ENGINE_PTRACE);
+	setenv("UML_HOST_ENGINE", "ptrace", 1);
+	cr_assert_eq(engine_of(NULL, NULL), ENGINE_PTRACE);
+	cr_assert_eq(engine_of("--engine", "auto"), ENGINE_DIRECT);
+	/* A host without. */
+	refuse(SCMP_SYS(pidfd_open), ENOSYS);
+	cr_assert_eq(engine_of("--engine", "auto"), ENGINE_PTRACE);
+	cr_assert_eq(engine_of("--engine", "direct"), ENGINE_DIRECT);
+}
+
+Test(cmd_options, a_host_without_filters_has_the_other_engine)
+{
+	unsetenv("UML_HOST_ENGINE");
+	refuse(SCMP_SYS(seccomp), ENOSYS);
+	cr_assert_eq(engine_of(NULL, NULL), ENGINE_PTRACE);
 }
 
 Test(cmd_options, sizes)

@@ -14,6 +14,7 @@
 
 #include "base/die.h"
 #include "cmd/options.h"
+#include "direct/direct.h"
 #include "gdb/gdb.h"
 
 #define GUESTS (SUB_RUN | SUB_TRACE)
@@ -221,7 +222,7 @@ static void set_stats_every(struct options *o, const char *v)
 }
 
 static const char *const engines[] = {
-	[ENGINE_PTRACE] = "ptrace", [ENGINE_DIRECT] = "direct",
+	[ENGINE_AUTO] = "auto", [ENGINE_PTRACE] = "ptrace", [ENGINE_DIRECT] = "direct",
 };
 static const char *const isolations[] = {
 	[ISOLATION_FULL] = "full", [ISOLATION_NONE] = "none",
@@ -373,9 +374,9 @@ static const struct option_row table[] = {
 	{ 0, "timeout", "SECONDS", GUESTS, "end the guest after that time, with status 124", set_timeout },
 	{ 0, "abi", "GEN", GUESTS, "of the guest: auto, Z, Z', A, S, B, C, D, E or F", set_abi },
 	{ 0, "rewrite", "HOW", GUESTS, "code: patch; all: programs', too; emulate or eager", set_rewrite },
-	{ 0, "engine", "NAME", GUESTS | SUB_BENCH, "ptrace (default) or direct: faster, see SECURITY", set_engine },
+	{ 0, "engine", "NAME", GUESTS | SUB_BENCH, "auto (default), direct or ptrace: see SECURITY", set_engine },
 	{ 0, "isolation", "HOW", GUESTS | SUB_BENCH, "with direct: full, or none between guest programs", set_isolation },
-	{ 0, "cpu", "N[,TURNS]", ALL & ~SUB_CHECK, "a host CPU, auto (default) or none; TURNS: turns, no-turns", set_cpu },
+	{ 0, "cpu", "N[,TURNS]", ALL & ~SUB_CHECK, "CPU, auto (default) or none; turns or no-turns", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "as if vmcall were sigill, sigsegv or silent", set_simulate },
 	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=...", set_inject },
 	{ 0, "gdb", "ADDRESS", GUESTS, "socket for gdb: unix:PATH, tcp:[HOST:]PORT", set_gdb },
@@ -607,6 +608,14 @@ static void check_log(const struct options *o)
 		usage_error("-c prints no log that --format=chrome could be of; take -C");
 }
 
+/* The faster one, where the host has what it needs and nobody wants what only the other has. */
+static enum engine_kind engine_for(const struct options *o)
+{
+	if (o->isolation == ISOLATION_NONE)
+		return ENGINE_DIRECT;
+	return !o->gdb && direct_possible() ? ENGINE_DIRECT : ENGINE_PTRACE;
+}
+
 void options_parse(struct options *o, enum subcommand sub, int argc, char **argv)
 {
 	*o = (struct options){
@@ -619,6 +628,8 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 	if (getenv("UML_HOST_ENGINE"))
 		set_engine(o, getenv("UML_HOST_ENGINE"));
 	parse_options(o, sub, argc, argv);
+	if (o->engine == ENGINE_AUTO)
+		o->engine = engine_for(o);
 	if (o->isolation == ISOLATION_NONE && o->engine != ENGINE_DIRECT)
 		usage_error("--isolation=none is for --engine=direct");
 	o->log.trace = o->trace;

@@ -18,7 +18,8 @@
 /* Guests have at most this: the top of the address space is the host's. */
 #define OPTIONS_MAX_MEM (4080ull << 20)
 /* Who runs guest code. */
-enum engine_kind { ENGINE_PTRACE, ENGINE_DIRECT };
+/* AUTO only while options are read: see engine_for(). */
+enum engine_kind { ENGINE_AUTO, ENGINE_PTRACE, ENGINE_DIRECT };
 
 /* What keeps guest programs from the guest kernel's memory, and from each other's. */
 enum isolation {

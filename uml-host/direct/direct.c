@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,17 @@ static void allow_descriptors(void)
 static void kick(void *direct)
 {
 	direct_kick(direct);
+}
+
+bool direct_possible(void)
+{
+	const uint32_t action = SECCOMP_RET_TRAP;
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	if (self < 0)
+		return false;
+	close(self);
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
 struct direct *direct_open(const struct direct_config *config)

@@ -28,6 +28,9 @@ struct direct_config {
 
 struct direct;
 
+/* Has this host what the engine needs and the ptrace engine does not? */
+bool direct_possible(void);
+
 /* Starts the guest's process.  Dies if the host does not let us. */
 struct direct *direct_open(const struct direct_config *config);
 
