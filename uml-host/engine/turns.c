@@ -41,6 +41,7 @@ struct turns {
 	void (*kick)(void *owner);
 	void *owner;
 	int fd[NR_LOCKS], cpu;	/* directories of that CPU */
+	atomic_bool waits;	/* for the lock */
 	atomic_bool closing;
 	bool running;
 	unsigned int looks;	/* in a row that would start or stop it */
@@ -142,12 +143,15 @@ void turns_count(unsigned int *count, unsigned int cpus)
 static bool wait_for_turn(struct turns *t)
 {
 	uint64_t began = engine_clock_ns();
-	bool ours = flock(t->fd[NEXT], LOCK_EX) == 0;
+	bool ours;
 
+	atomic_store(&t->waits, true);
+	ours = flock(t->fd[NEXT], LOCK_EX) == 0;
 	if (ours) {
 		ours = flock(t->fd[NOW], LOCK_EX) == 0;
 		flock(t->fd[NEXT], LOCK_UN);
 	}
+	atomic_store(&t->waits, false);
 	atomic_fetch_add(&t->placement->turns_waited, engine_clock_ns() - began);
 	return ours;
 }
@@ -223,11 +227,11 @@ static void stop(struct turns *t)
 	/* It may be about to wait for the lock: again and again. */
 	do {
 		pthread_kill(t->thread, CLOSE_SIGNAL);
-		clock_gettime(CLOCK_REALTIME, &soon);
+		clock_gettime(CLOCK_MONOTONIC, &soon);
 		soon.tv_nsec += 1000000;
 		soon.tv_sec += soon.tv_nsec / 1000000000;
 		soon.tv_nsec %= 1000000000;
-	} while (pthread_timedjoin_np(t->thread, NULL, &soon) != 0);
+	} while (pthread_clockjoin_np(t->thread, NULL, CLOCK_MONOTONIC, &soon) != 0);
 	t->running = false;
 }
 
@@ -243,7 +247,9 @@ static bool others_take_turns(struct turns *t)
 static void looked(void *turns, const struct look *look)
 {
 	struct turns *t = turns;
-	bool crowded = look->waited > look->time / LOOK_MUCH ||
+	/* Who waits for somebody that is stopped in its turn goes on waiting, and runs: if
+	 * he began again and again he would wait without running, a second each time. */
+	bool crowded = look->waited > look->time / LOOK_MUCH || atomic_load(&t->waits) ||
 		       (!t->running && look->ran > look->time / LOOK_MUCH &&
 			others_take_turns(t));
 
