@@ -52,57 +52,48 @@ static void pin(struct placement *p, int cpu)
 	p->cpu = cpu;
 }
 
-/* How long a task has run and waited for a CPU so far, ns. */
+/* How long a task has run and waited for a CPU so far, ns.  Task 0: nobody says. */
 struct spent {
+	pid_t task;
 	unsigned long long ran, waited;
 };
 
 static struct spent spent(const char *format, pid_t task)
 {
-	struct spent s = { 0, 0 };
+	struct spent s = { .task = task };
 	char path[64];
 	FILE *f;
 
 	snprintf(path, sizeof(path), format, (int)task);
 	f = fopen(path, "re");
-	if (!f)
-		return s;
-	if (fscanf(f, "%llu %llu", &s.ran, &s.waited) != 2)
-		s = (struct spent){ 0, 0 };
-	fclose(f);
+	if (!f || fscanf(f, "%llu %llu", &s.ran, &s.waited) != 2)
+		s.task = 0;
+	if (f)
+		fclose(f);
 	return s;
 }
 
-/* A guest's: of its supervisor and the process that is always there; of turns; and of the
- * process that runs just now, which may be another one the next time. */
+/* A guest's tasks at one time.  Who is the first process or runs may be another the next time. */
+enum { SUPERVISOR, FIRST, RUNNING, NR_TASKS };
+
 struct guest_spent {
-	uint64_t time;
-	struct spent supervisor, first, running;
-	uint64_t turns_waited;
-	pid_t pid;
+	uint64_t time, turns_waited;
+	struct spent by[NR_TASKS];
 };
 
 static struct guest_spent guest_spent(struct placement *p)
 {
-	pid_t first = p->process(p->owner, 0), pid = p->running(p->owner);
+	pid_t first = p->process(p->owner, 0), running = p->running(p->owner);
 	struct guest_spent s = {
 		.time = engine_clock_ns(), .turns_waited = atomic_load(&p->turns_waited),
-		.supervisor = spent("/proc/self/task/%d/schedstat", p->vcpu_tid),
+		.by[SUPERVISOR] = spent("/proc/self/task/%d/schedstat", p->vcpu_tid),
 	};
 
 	if (first > 0)
-		s.first = spent("/proc/%d/schedstat", first);
-	if (pid > 0 && pid != first) {
-		s.pid = pid;
-		s.running = spent("/proc/%d/schedstat", pid);
-	}
+		s.by[FIRST] = spent("/proc/%d/schedstat", first);
+	if (running > 0 && running != first)
+		s.by[RUNNING] = spent("/proc/%d/schedstat", running);
 	return s;
-}
-
-static void add(struct look *look, const struct spent *then, const struct spent *now)
-{
-	look->ran += now->ran - then->ran;
-	look->waited += now->waited - then->waited;
 }
 
 static struct look look(const struct guest_spent *then, const struct guest_spent *now)
@@ -110,11 +101,14 @@ static struct look look(const struct guest_spent *then, const struct guest_spent
 	struct look l = {
 		.time = now->time - then->time, .waited = now->turns_waited - then->turns_waited,
 	};
+	unsigned int i;
 
-	add(&l, &then->supervisor, &now->supervisor);
-	add(&l, &then->first, &now->first);
-	if (now->pid == then->pid)
-		add(&l, &then->running, &now->running);
+	for (i = 0; i < NR_TASKS; i++) {
+		if (!now->by[i].task || now->by[i].task != then->by[i].task)
+			continue;
+		l.ran += now->by[i].ran - then->by[i].ran;
+		l.waited += now->by[i].waited - then->by[i].waited;
+	}
 	return l;
 }
 
@@ -171,6 +165,11 @@ static bool closing_within(struct placement *p, uint64_t ns)
 	return error == 0;
 }
 
+static bool may_move(const struct placement *p)
+{
+	return p->wanted == ENGINE_CPU_AUTO && CPU_COUNT(&p->allowed) > 1;
+}
+
 static bool may_move_to(const struct placement *p, int cpu)
 {
 	return cpu != p->cpu && CPU_ISSET((size_t)cpu, &p->allowed);
@@ -219,7 +218,7 @@ static bool move(struct placement *p)
 {
 	int cpu, lock;
 
-	if (p->wanted != ENGINE_CPU_AUTO || CPU_COUNT(&p->allowed) < 2)
+	if (!may_move(p))
 		return false;
 	lock = lock_moves();
 	if (lock < 0)
@@ -292,7 +291,8 @@ void placement_watch(struct placement *p)
 {
 	sigset_t all, old;
 
-	if (p->cpu < 0)
+	/* Nobody would do anything about what it sees. */
+	if (p->cpu < 0 || (!may_move(p) && !p->looked))
 		return;
 	if (sem_init(&p->closing, 0, 0) != 0)
 		die_errno("cannot make a semaphore");
