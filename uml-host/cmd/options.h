@@ -17,8 +17,7 @@
 
 /* Guests have at most this: the top of the address space is the host's. */
 #define OPTIONS_MAX_MEM (4080ull << 20)
-/* Who runs guest code. */
-/* AUTO only while options are read: see engine_for(). */
+/* Who runs guest code.  AUTO only while options are read: see engine_for() in options.c. */
 enum engine_kind { ENGINE_AUTO, ENGINE_PTRACE, ENGINE_DIRECT };
 
 /* What keeps guest programs from the guest kernel's memory, and from each other's. */

@@ -14,13 +14,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a guest did in a time, ns.  It waits for a CPU or its turn. */
+/* What a guest did in `time`, all in ns: it ran, or waited for a CPU or its turn.  Both are of
+ * several processes and can be more than the time. */
 struct look {
 	uint64_t time, ran, waited;
 };
 
-/* Is that a lot, seen from where one wants none? */
-#define LOOK_MUCH 4	/* more than 1/4 of the time */
+/* More than 1/LOOK_MUCH of the time is much. */
+#define LOOK_MUCH 4
 
 struct placement {
 	int wanted;		/* host CPU, or ENGINE_CPU_… */

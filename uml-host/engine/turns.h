@@ -8,8 +8,9 @@
  * somebody else's, and finds the caches cold.  In its turn a guest hands over to nobody
  * but itself.
  *
- * Who has the turn is a lock on a directory of that CPU's in /sys, which all guests of a machine
- * see and which goes with its holder.  Nothing but time depends on it: who does not get
+ * Who has the turn is a lock on a directory of that CPU's in /sys, which goes with its holder
+ * and which all guests see that have the same /sys: a network namespace has its own, so the
+ * guests of a container take turns among themselves.  Nothing but time depends on it: who does not get
  * his turn in a second runs without, and a guest that does not keep to it gets what
  * the scheduler gives it, as before.
  */
