@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cmd/options.h"
+#include "direct/direct.h"
 
 /* In place: the options point into themselves. */
 static void parse(struct options *o, enum subcommand sub, char **argv)
@@ -74,6 +75,8 @@ static void refuse(int call, int error)
 
 Test(cmd_options, the_engine_is_the_faster_one_that_can_do_it)
 {
+	if (!direct_possible())
+		cr_skip_test("this host has no pidfd_open");
 	unsetenv("UML_HOST_ENGINE");
 	cr_assert_eq(engine_of(NULL, NULL), ENGINE_DIRECT);
 	cr_assert_eq(engine_of("--engine", "auto"), ENGINE_DIRECT);

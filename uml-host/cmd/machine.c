@@ -227,7 +227,7 @@ static const struct engine_counters *counters(const struct machine *m)
 
 static enum view_layout view_layout(const struct options *o)
 {
-	if (o->engine == ENGINE_PTRACE)
+	if (o->engine != ENGINE_DIRECT)
 		return VIEWS_PER_TABLE;
 	return o->isolation == ISOLATION_NONE ? VIEWS_ONE : VIEWS_ONE_KERNEL;
 }

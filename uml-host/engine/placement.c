@@ -178,7 +178,7 @@ static bool may_move_to(const struct placement *p, int cpu)
 /* -1: there is none. */
 static int idle_cpu(struct placement *p)
 {
-	uint64_t before[MAX_CPUS], after[MAX_CPUS];
+	uint64_t before[MAX_CPUS], after[MAX_CPUS], most = 0;
 	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK) * SAMPLE_NS / 1000000000;
 	int cpu, best = -1;
 
@@ -189,11 +189,12 @@ static int idle_cpu(struct placement *p)
 	}
 	read_idle(after);
 	for (cpu = 0; cpu < MAX_CPUS; cpu++)
-		if (may_move_to(p, cpu) &&
-		    (best < 0 || after[cpu] - before[cpu] > after[best] - before[best]))
+		/* The host's count can go back. */
+		if (may_move_to(p, cpu) && after[cpu] > before[cpu] + most) {
+			most = after[cpu] - before[cpu];
 			best = cpu;
-	return best >= 0 && (after[best] - before[best]) * 100 >= ticks * IDLE_PERCENT ?
-	       best : -1;
+		}
+	return most * 100 >= ticks * IDLE_PERCENT ? best : -1;
 }
 
 /* One where fewer guests take turns, also when this one is there; or -1. */
