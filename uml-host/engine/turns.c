@@ -156,7 +156,8 @@ static bool wait_for_turn(struct turns *t)
 	return ours;
 }
 
-/* From the lock to its end.  A halted guest leaves the rest to others. */
+/* From the lock to its end.  A halted guest leaves the rest to others.  The next one is asked
+ * for by a vCPU that wants it, and not by one that waits for its console or a debugger. */
 static void take_turn(struct turns *t)
 {
 	uint64_t until = engine_clock_ns() + TURN_NS, now;
@@ -167,7 +168,7 @@ static void take_turn(struct turns *t)
 	while (turn_is(t->turn, TURN_OURS) && !atomic_load(&t->closing) &&
 	       (now = engine_clock_ns()) < until)
 		wait_for_change(t->turn, TURN_OURS, until - now);
-	if (turn_change(t->turn, TURN_OURS, TURN_OTHERS))
+	if (turn_change(t->turn, TURN_OURS, TURN_UNUSED))
 		t->kick(t->owner);
 }
 

@@ -27,7 +27,7 @@ enum turn {
 	TURN_NONE,	/* the guest runs when it likes */
 	TURN_OTHERS,	/* it waits */
 	TURN_OURS,	/* it runs */
-	TURN_UNUSED,	/* it wants none: halted, or in guest code since before turns began */
+	TURN_UNUSED,	/* it wants none: halted, or has not asked since its last one */
 };
 
 /* How long the vCPU waits for its turn, ns. */
