@@ -99,6 +99,15 @@ Test(cmd_options, a_host_without_filters_has_the_other_engine)
 	cr_assert_eq(engine_of(NULL, NULL), ENGINE_PTRACE);
 }
 
+/* A filter for one architecture kills for calls of another one, as guest programs make. */
+Test(cmd_options, a_host_that_kills_for_32_bit_calls_has_the_other_engine)
+{
+	unsetenv("UML_HOST_ENGINE");
+	refuse(SCMP_SYS(acct), EPERM);
+	cr_assert_eq(engine_of(NULL, NULL), ENGINE_PTRACE);
+	cr_assert_eq(engine_of("--engine", "direct"), ENGINE_DIRECT);
+}
+
 Test(cmd_options, sizes)
 {
 	cr_assert_eq(options_mem("1"), 1u << 20);

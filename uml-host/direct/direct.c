@@ -141,6 +141,28 @@ static void kick(void *direct)
 	direct_kick(direct);
 }
 
+/* The system calls of guest programs are of 32 bits and no host call: a filter of ours sees
+ * them.  One that we found here and that kills for what it does not know, or for another
+ * architecture's, goes before it (seccomp(2), precedence). */
+static bool is_killed_for_calls(void)
+{
+	long nobody_s = 0x7fff;
+	int status = 0;
+	pid_t child;
+
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER)
+		return false;
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		__asm__ volatile("int $0x80" : "+a"(nobody_s) : : "r8", "r9", "r10", "r11", "memory");
+		_exit(0);
+	}
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
 bool direct_possible(void)
 {
 	const uint32_t action = SECCOMP_RET_TRAP;
@@ -149,7 +171,8 @@ bool direct_possible(void)
 	if (self < 0)
 		return false;
 	close(self);
-	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0 &&
+	       !is_killed_for_calls();
 }
 
 struct direct *direct_open(const struct direct_config *config)
