@@ -25,6 +25,10 @@
 
 #define TURN_NS 8000000ull	/* some slices of the host's scheduler */
 #define WORD_NS 100000000ull	/* how long the thread waits for a word at most */
+/* Who waits for more than that and for more than twice what the others may take has no turns
+ * for a time: somebody does not keep to them. */
+#define LONG_NS 200000000ull
+#define WITHOUT_NS 60000000000ull
 #define LOOKS_CROWDED 2
 #define LOOKS_ALONE 10
 
@@ -42,8 +46,9 @@ struct turns {
 	void *owner;
 	int fd[NR_LOCKS], cpu;	/* directories of that CPU */
 	atomic_bool waits;	/* for the lock */
+	_Atomic uint64_t not_before;	/* CLOCK_MONOTONIC, ns */
 	atomic_bool closing;
-	bool running;
+	bool always, running;
 	unsigned int looks;	/* in a row that would start or stop it */
 	pthread_t thread;
 };
@@ -139,10 +144,20 @@ void turns_count(unsigned int *count, unsigned int cpus)
 	free(lock);
 }
 
+static bool was_too_long(const struct turns *t, uint64_t waited)
+{
+	unsigned int guests[CPU_SETSIZE];
+
+	if (waited <= LONG_NS || t->cpu >= CPU_SETSIZE)
+		return false;
+	turns_count(guests, (unsigned int)t->cpu + 1);
+	return waited > 2 * TURN_NS * (guests[t->cpu] + 1);
+}
+
 /* Returns false when it was interrupted. */
 static bool wait_for_turn(struct turns *t)
 {
-	uint64_t began = engine_clock_ns();
+	uint64_t began = engine_clock_ns(), now;
 	bool ours;
 
 	atomic_store(&t->waits, true);
@@ -152,7 +167,10 @@ static bool wait_for_turn(struct turns *t)
 		flock(t->fd[NEXT], LOCK_UN);
 	}
 	atomic_store(&t->waits, false);
-	atomic_fetch_add(&t->placement->turns_waited, engine_clock_ns() - began);
+	now = engine_clock_ns();
+	atomic_fetch_add(&t->placement->turns_waited, now - began);
+	if (was_too_long(t, now - began))
+		atomic_store(&t->not_before, now + WITHOUT_NS);
 	return ours;
 }
 
@@ -177,7 +195,8 @@ static void *take_turns(void *arg)
 	struct turns *t = arg;
 
 	placement_leave(t->placement);
-	while (!atomic_load(&t->closing)) {
+	while (!atomic_load(&t->closing) &&
+	       (t->always || engine_clock_ns() >= atomic_load(&t->not_before))) {
 		uint32_t turn;
 
 		/* It runs without, if it does: from its next stop on it says what it wants. */
@@ -254,6 +273,8 @@ static void looked(void *turns, const struct look *look)
 		       (!t->running && look->ran > look->time / LOOK_MUCH &&
 			others_take_turns(t));
 
+	if (engine_clock_ns() < atomic_load(&t->not_before))
+		crowded = false;
 	if (crowded == t->running) {
 		t->looks = 0;
 		return;
@@ -279,9 +300,10 @@ struct turns *turns_open(enum turns_when when, uint32_t *turn, struct placement 
 		die("out of memory");
 	*t = (struct turns){
 		.turn = turn, .placement = placement, .kick = kick, .owner = owner,
+		.always = when == TURNS_ALWAYS,
 		.fd = { -1, -1 },
 	};
-	if (when == TURNS_CROWDED) {
+	if (!t->always) {
 		placement->looked = looked;
 		placement->looked_owner = t;
 	} else if (!start(t)) {
