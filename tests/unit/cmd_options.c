@@ -83,6 +83,8 @@ Test(cmd_options, the_engine_is_the_faster_one_that_can_do_it)
 	cr_assert_eq(engine_of("--isolation", "none"), ENGINE_DIRECT);
 	cr_assert_eq(engine_of("--engine", "ptrace"), ENGINE_PTRACE);
 	cr_assert_eq(engine_of("--gdb", "tcp:0"), ENGINE_PTRACE);
+	setenv("UML_HOST_ENGINE", "", 1);
+	cr_assert_eq(engine_of(NULL, NULL), ENGINE_DIRECT);
 	setenv("UML_HOST_ENGINE", "ptrace", 1);
 	cr_assert_eq(engine_of(NULL, NULL), ENGINE_PTRACE);
 	cr_assert_eq(engine_of("--engine", "auto"), ENGINE_DIRECT);

@@ -618,6 +618,8 @@ static enum engine_kind engine_for(const struct options *o)
 
 void options_parse(struct options *o, enum subcommand sub, int argc, char **argv)
 {
+	const char *engine = getenv("UML_HOST_ENGINE");
+
 	*o = (struct options){
 		.cpu = ENGINE_CPU_AUTO, .gens = GENS_ALL, .rounds = 20000,
 		.log = LOG_OPTIONS_INIT,
@@ -625,8 +627,8 @@ void options_parse(struct options *o, enum subcommand sub, int argc, char **argv
 	/* So that a whole test run can be on another kind of host. */
 	if (getenv("UML_HOST_SIMULATE_VMCALL"))
 		set_simulate(o, getenv("UML_HOST_SIMULATE_VMCALL"));
-	if (getenv("UML_HOST_ENGINE"))
-		set_engine(o, getenv("UML_HOST_ENGINE"));
+	if (engine && *engine)
+		set_engine(o, engine);
 	parse_options(o, sub, argc, argv);
 	if (o->engine == ENGINE_AUTO)
 		o->engine = engine_for(o);
