@@ -379,7 +379,7 @@ static const struct option_row table[] = {
 	{ 0, "cpu", "N[,TURNS]", ALL & ~SUB_CHECK, "CPU, auto (default) or none; turns or no-turns", set_cpu },
 	{ 0, "simulate-vmcall", "HOST", GUESTS | SUB_BENCH, "as if vmcall were sigill, sigsegv or silent", set_simulate },
 	{ 0, "inject", "SET:WHAT", GUESTS, "tamper with hypercalls: skip, kill, retval=, irq=...", set_inject },
-	{ 0, "gdb", "ADDRESS", GUESTS, "socket for gdb: unix:PATH, tcp:[HOST:]PORT", set_gdb },
+	{ 0, "gdb", "ADDRESS", GUESTS, "for gdb, on ptrace: unix:PATH, tcp:[HOST:]PORT", set_gdb },
 	{ 0, "gdb-wait", NULL, GUESTS, "do not begin before a debugger is there", set_gdb_wait },
 	{ 0, "color", "WHEN", GUESTS | SUB_SHOW, "auto, always or never", set_color },
 	{ 0, "stats", NULL, GUESTS, "at the end: stops and their time, on stderr", set_stats },
