@@ -25,9 +25,11 @@
 
 #define TURN_NS 8000000ull	/* some slices of the host's scheduler */
 #define WORD_NS 100000000ull	/* how long the thread waits for a word at most */
-/* Who waits for more than that and for more than twice what the others may take has no turns
- * for a time: somebody does not keep to them. */
-#define LONG_NS 200000000ull
+/* Who waits for more than that and for much more than the others may take has no turns for a
+ * time: somebody does not keep to them.  Honest guests wait for up to twice that, as a halted one is
+ * not counted and the threads that hand on have to wait for a CPU as well. */
+#define LONG_NS 500000000ull
+#define MUCH_MORE 4
 #define WITHOUT_NS 60000000000ull
 #define LOOKS_CROWDED 2
 #define LOOKS_ALONE 10
@@ -151,7 +153,7 @@ static bool was_too_long(const struct turns *t, uint64_t waited)
 	if (waited <= LONG_NS || t->cpu >= CPU_SETSIZE)
 		return false;
 	turns_count(guests, (unsigned int)t->cpu + 1);
-	return waited > 2 * TURN_NS * (guests[t->cpu] + 1);
+	return waited > MUCH_MORE * TURN_NS * (guests[t->cpu] + 1);
 }
 
 /* Returns false when it was interrupted. */
