@@ -133,10 +133,13 @@ struct machine *machine_open(const struct options *o)
 	m->guest = m->shared = (struct guest *)base;
 	m->ram = (uint8_t *)base + m->guest_bytes;
 	if (o->engine == ENGINE_DIRECT) {
-		/* Without spaces: those are the monitor's. */
-		m->guest = mmap(NULL, sizeof(struct guest), PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (m->guest == MAP_FAILED)
+		/* The monitor's without its spaces, and a copy of ours whose spaces stay empty. */
+		m->shared = mmap(NULL, sizeof(struct guest), PROT_READ | PROT_WRITE, MAP_SHARED,
+				 m->guest_fd, 0);
+		if (m->shared == MAP_FAILED ||
+		    mmap(base, m->guest_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			 -1, 0) == MAP_FAILED ||
+		    mprotect(base, sizeof(struct guest), PROT_READ | PROT_WRITE) != 0)
 			die("out of memory");
 	}
 	crash_set_note(tell_last_stops, m);
@@ -716,8 +719,8 @@ void machine_close(struct machine *m)
 	close_engine(m);
 	crash_set_note(NULL, NULL);
 	if (m->guest != m->shared)
-		munmap(m->guest, sizeof(struct guest));
-	munmap(m->shared, m->guest_bytes + m->ram_bytes);
+		munmap(m->shared, sizeof(struct guest));
+	munmap(m->guest, m->guest_bytes + m->ram_bytes);
 	close(m->guest_fd);
 	close(m->ram_fd);
 	pthread_mutex_destroy(&m->lock);
