@@ -25,9 +25,10 @@
 
 #define TURN_NS 8000000ull	/* some slices of the host's scheduler */
 #define WORD_NS 100000000ull	/* how long the thread waits for a word at most */
-/* Who waits for more than that and for much more than the others may take has no turns for a
- * time: somebody does not keep to them.  Honest guests wait for up to twice that, as a halted one is
- * not counted and the threads that hand on have to wait for a CPU as well. */
+/* Who waits for longer than LONG_NS and than MUCH_MORE times what the guests in /proc/locks may
+ * take has no turns for WITHOUT_NS: somebody does not keep to them.  Among honest guests waits of
+ * twice that were seen: a halted one is not counted, and the threads that hand on wait for a CPU as
+ * well. */
 #define LONG_NS 500000000ull
 #define MUCH_MORE 4
 #define WITHOUT_NS 60000000000ull
